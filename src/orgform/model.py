@@ -1,0 +1,339 @@
+"""The words of the product as values: address, resource, state, change, plan, report.
+
+Invariant: nothing here does I/O, and a plan is plain data: `Plan.from_json(plan.to_json()) == plan`, equal plans give equal bytes.
+Attributes are normalised before they get here (case-folded e-mails, IDNA domains, set-valued lists sorted and unique), so every
+comparison in the core is a plain `==`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NewType
+
+from orgform.codec import Struct, decode, encode_pretty, field
+from orgform.diagnostics import Diagnostic, Source
+
+PLAN_FORMAT: Final = "orgform.plan/1"
+
+Action = Literal["create", "update", "delete"]
+Origin = Literal["config", "drift", "conflict", "new"]
+Risk = Literal["additive", "modifying", "destructive"]
+Verdict = Literal["passed", "refused"]
+Attributes = dict[str, Any]
+
+
+# A plain string with a type of its own: it hashes, sorts, and goes into JSON as it is, which 400,000 resources make worth it.
+Address = NewType("Address", str)
+
+
+def address_of(kind: str, *parts: str) -> Address:
+    """`address_of("membership", "brand-x-us", "group:support")` -> `membership/brand-x-us/group:support`.
+
+    A key has one part for each level; no part holds a `/`.
+    """
+    return Address("/".join((kind, *parts)))
+
+
+def kind_of(address: str) -> str:
+    return address.partition("/")[0]
+
+
+def key_of(address: str) -> str:
+    """Everything after the kind."""
+    return address.partition("/")[2]
+
+
+def parts_of(address: str) -> list[str]:
+    """The key's parts, outermost first."""
+    return address.split("/")[1:]
+
+
+class Lifecycle(Struct, frozen=True):
+    """`prevent_destroy: None` means: not written."""
+
+    prevent_destroy: bool | None = None
+    ignore: tuple[str, ...] = ()
+    seed: tuple[str, ...] = ()
+
+
+NO_LIFECYCLE = Lifecycle()
+
+
+class Desired(Struct, frozen=True):
+    """One resource as the config declares it. A `None` attribute means: managed, and to be empty.
+
+    `seeded` marks a resource whose parent lists its collection under `lifecycle.seed`: created together with the parent, then left alone.
+    """
+
+    attributes: Attributes
+    source: Source | None = None
+    lifecycle: Lifecycle = NO_LIFECYCLE
+    until: str | None = None
+    reason: str | None = None
+    seeded: bool = False
+
+
+class Live(Struct, frozen=True):
+    """One resource as the live system has it. `observed` holds what is shown and never planned."""
+
+    attributes: Attributes
+    observed: Attributes = {}
+    id: str = ""
+    etag: str | None = None
+
+
+class Base(Struct, frozen=True):
+    """One resource as it was last applied: its managed attributes, and whether it was protected."""
+
+    attributes: Attributes
+    prevent_destroy: bool = False
+
+
+class Move(Struct, frozen=True):
+    """`moved: [{from: workspace/old, to: workspace/new}]`"""
+
+    from_: Address = field(name="from")
+    to: Address
+    source: Source | None = None
+
+
+class Deletes(Struct, frozen=True):
+    free: int = 2
+    percent: float = 25
+    count: int = 20
+
+
+class Policy(Struct, frozen=True):
+    authoritative: tuple[str, ...] = ()
+    deletes: Deletes = Deletes()
+    min_company_admins: int = 2
+    min_workspace_admins: int = 1
+
+
+class FieldChange(Struct, frozen=True):
+    """`path` is dotted (`settings.timezone`)."""
+
+    path: str
+    origin: Origin
+
+
+class Attribution(Struct, frozen=True):
+    """Who changed it outside of the config, as the platform's audit log tells: `time` is ISO 8601 in UTC."""
+
+    actor: str
+    time: str
+    client: str = ""
+
+
+class Change(Struct, frozen=True):
+    """One step on one resource. `before`/`after`: the whole managed attributes, `None` where there is none.
+
+    `precondition` is the fingerprint of the managed fields of the live resource it was judged on; `None`: it must not exist.
+    `because` are sentences for people. `moved_from` is the old address where the step renames.
+    """
+
+    action: Action
+    target: str
+    address: Address
+    origin: Origin
+    before: Attributes | None
+    after: Attributes | None
+    fields: tuple[FieldChange, ...] = ()
+    precondition: str | None = None
+    reversible: bool = True
+    risk: Risk = "modifying"
+    attribution: Attribution | None = None
+    because: tuple[str, ...] = ()
+    moved_from: Address | None = None
+    label: str = ""
+    source: str = ""
+
+
+class ManualStep(Struct, frozen=True):
+    target: str
+    address: Address
+    instructions: str
+    values: Attributes = {}
+    verify: str = ""
+
+
+class Unmanaged(Struct, frozen=True):
+    target: str
+    address: Address
+
+
+class Observed(Struct, frozen=True):
+    """Something worth knowing that is not planned: a domain pending, a member invited."""
+
+    target: str
+    address: Address
+    attribute: str
+    value: Any
+
+
+class AccessItem(Struct, frozen=True, order=True):
+    """`path`: `direct`, `group:support`, `domain:acme.com`, `company admin`, `parent:brand-x` (the last may be chained: `parent:brand-x > group:support`).
+
+    `workspace` is empty for the company-level role.
+    """
+
+    member: str
+    workspace: str
+    role: str
+    path: str
+
+
+class AccessDelta(Struct, frozen=True):
+    gained: tuple[AccessItem, ...] = ()
+    lost: tuple[AccessItem, ...] = ()
+
+
+class GuardVerdict(Struct, frozen=True):
+    """`items` are addresses (or `collection: sentence`); `setting` the policy that decides, `override` the exact words that let it pass."""
+
+    guard: str
+    verdict: Verdict
+    summary: str
+    items: tuple[str, ...] = ()
+    setting: str = ""
+    override: str = ""
+
+
+class Cost(Struct, frozen=True):
+    target: str
+    address: Address
+    description: str
+
+
+class Estimate(Struct, frozen=True):
+    """`seconds` at the target's known rate and latency; 0 where nothing is to do."""
+
+    api_calls: int = 0
+    seconds: float = 0.0
+
+
+class PlanBase(Struct, frozen=True):
+    """Where base came from: `ledger` (revision: its counter), `git:REF` (revision: the commit), `none`."""
+
+    source: str = "none"
+    revision: str | None = None
+
+
+class PlanTarget(Struct, frozen=True):
+    """`system` is the live system the plan was made against: provider and its address, free of secrets."""
+
+    provider: str
+    complete: bool
+    system: str = ""
+
+
+class Remember(Struct, frozen=True):
+    """What an apply writes to the ledger besides its changes: adopted or re-protected resources, forgotten ones, renames."""
+
+    remember: dict[Address, Base] = {}
+    forget: tuple[Address, ...] = ()
+    moved: tuple[Move, ...] = ()
+    #: prevent_destroy of the resources that this plan changes, where true
+    protect: tuple[Address, ...] = ()
+
+
+class Plan(Struct, frozen=True):
+    """The ordered changes with everything needed to judge and to apply them; the JSON document `orgform.plan/1`."""
+
+    tool_version: str
+    config_digest: str
+    base: PlanBase
+    targets: dict[str, PlanTarget]
+    summary: dict[str, int]
+    changes: tuple[Change, ...] = ()
+    manual_steps: tuple[ManualStep, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    access: AccessDelta = AccessDelta()
+    guards: tuple[GuardVerdict, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    estimate: Estimate = Estimate()
+    ledger: Remember = Remember()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    format: Literal["orgform.plan/1"] = PLAN_FORMAT
+    signature: str | None = None
+
+    @property
+    def refused(self) -> tuple[GuardVerdict, ...]:
+        return tuple(g for g in self.guards if g.verdict == "refused")
+
+    def to_json(self) -> bytes:
+        return encode_pretty(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Plan:
+        """Raises `codec.DecodeError`. Addresses come back as `Address`."""
+        return decode_plan(data)
+
+
+OutcomeStatus = Literal["done", "failed", "skipped", "stale"]
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one change. `detail` says why, where it was not done."""
+
+    target: str
+    address: Address
+    action: Action
+    status: OutcomeStatus
+    detail: str = ""
+    label: str = ""
+
+
+class Report(Struct, frozen=True):
+    """One run. `outcome`: `done`, `partly`, `failed`, `stale`, `interrupted`, `nothing`."""
+
+    run: str
+    outcome: str
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """created, updated, deleted, failed, skipped, stale."""
+        done = [o.action for o in self.outcomes if o.status == "done"]
+        other = [o.status for o in self.outcomes]
+        return {
+            "created": done.count("create"),
+            "updated": done.count("update"),
+            "deleted": done.count("delete"),
+            "failed": other.count("failed"),
+            "skipped": other.count("skipped"),
+            "stale": other.count("stale"),
+        }
+
+
+def decode_plan(data: bytes) -> Plan:
+    return decode(data, Plan)
+
+
+class TargetConfig(Struct, frozen=True):
+    """One entry of `targets`. `options` are the provider's own; secrets stand in them as references, never as values.
+
+    `kinds`: None where the target takes every kind that no other target names.
+    """
+
+    name: str
+    provider: str
+    kinds: tuple[str, ...] | None = None
+    options: dict[str, Any] = {}
+    source: Source | None = None
+
+
+class Config(Struct, frozen=True):
+    """A config folder, read, checked and expanded. `claims`: kind -> target. `expired`: what `until` takes out, with its last day.
+
+    `digest` is over the desired resources, policy, moves and targets: equal configs have equal digests, however they are written.
+    """
+
+    desired: dict[Address, Desired]
+    targets: dict[str, TargetConfig]
+    claims: dict[str, str]
+    policy: Policy = Policy()
+    moved: tuple[Move, ...] = ()
+    expired: dict[Address, str] = {}
+    digest: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,1 @@
+"""Where live systems are read and written; one folder a platform."""

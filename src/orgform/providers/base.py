@@ -1,0 +1,150 @@
+"""The provider contract: what a platform's code declares and does. Providers import this, `kinds`, `model`, `errors` and `providers.http` only.
+
+A `ProviderSpec` is what an entry point of the group `orgform.providers` names: plain declarations, cheap to import, enough to validate
+a config offline. Its `open` gives a `Provider`, which talks to one live system.
+
+Invariant: a provider never plans. It reads everything of a kind or says that it did not, and it writes exactly the operations it is given.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from orgform.codec import Struct
+from orgform.kinds import Kinds
+from orgform.model import Action, Address, Attributes, Attribution, Live
+
+Reach = Literal["api", "manual", "none"]
+ResultStatus = Literal["done", "stale", "failed", "unknown"]
+
+
+class KindCapability(Struct, frozen=True):
+    """How each verb reaches a kind on a platform: by its API, by hand, or not at all. `fields` overrides single attributes."""
+
+    read: Reach = "api"
+    create: Reach = "api"
+    update: Reach = "api"
+    delete: Reach = "api"
+    fields: dict[str, Reach] = {}
+
+
+class Capabilities(Struct, frozen=True):
+    """`kinds`: absent means the platform has no such thing; `None` means every kind there is, by API.
+
+    `batch`: operations that one write call may hold (1: no batch). `page`: resources a list answer holds at most.
+    `requests_per_minute`: None where no limit is known. `seconds_per_call`: what the estimate counts with.
+    """
+
+    kinds: dict[str, KindCapability] | None = None
+    batch: int = 1
+    page: int = 100
+    requests_per_minute: int | None = None
+    seconds_per_call: float = 0.1
+    audit_log: bool = False
+    optimistic_locking: bool = False
+
+    def of(self, kind: str) -> KindCapability | None:
+        return KindCapability() if self.kinds is None else self.kinds.get(kind)
+
+
+class ReadResult(Struct, frozen=True):
+    """Everything of one kind. `complete` is False where a page failed or counts disagree; `problem` then says which and why.
+
+    Nothing is ever deleted on the strength of an incomplete read.
+    """
+
+    kind: str
+    resources: dict[Address, Live]
+    complete: bool = True
+    problem: str = ""
+
+
+class Operation(Struct, frozen=True):
+    """One write. `attributes`: for a create all of them; for an update a merge patch (RFC 7396: nested maps merge, `None` removes;
+    a value that the kind does not manage key by key is replaced whole); for a delete empty.
+
+    `etag` is of the live resource as it was read (`None` for a create: it must not exist yet). `key` is the same for every attempt
+    at this operation, so that a platform with idempotency keys does it once. `moved_from`: an update that renames.
+    """
+
+    action: Action
+    address: Address
+    attributes: Attributes = {}
+    etag: str | None = None
+    id: str = ""
+    key: str = ""
+    moved_from: Address | None = None
+
+
+class Result(Struct, frozen=True):
+    """What became of one operation. `done`: it holds now (a delete of what is gone already, too). `stale`: the precondition failed,
+    nothing was done. `failed`: refused, nothing was done; `detail` is a sentence for people. `unknown`: cut off, it may have been done.
+    """
+
+    status: ResultStatus
+    detail: str = ""
+    etag: str | None = None
+
+
+class Provider(ABC):
+    """One live system, open. Methods may be called from several threads, except `close`."""
+
+    capabilities: Capabilities
+
+    @property
+    @abstractmethod
+    def system(self) -> str:
+        """Name of the live system, the same on every run and free of secrets: `https://api.acme.example`, `acme.db`. Keys the ledger's base."""
+
+    @abstractmethod
+    def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
+        """One result for each kind, complete or marked as not. Raises `ReadFailed` where nothing can be read at all."""
+
+    @abstractmethod
+    def write(self, operations: Sequence[Operation]) -> list[Result]:
+        """Does up to `capabilities.batch` operations, in their order; one result each, in that order. Never raises for what an answer says."""
+
+    def own_member(self) -> Address | None:
+        """The member that the credentials belong to, where they belong to one."""
+        return None
+
+    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
+        """Who last changed these outside of orgform, where the platform keeps an audit log."""
+        return {}
+
+    def close(self) -> None:  # noqa: B027 - nothing to close is a valid answer
+        pass
+
+
+class TargetContext(Struct, frozen=True):
+    """What a provider gets to open a target. `secret(name)` reads the option's secret at this moment; it is never kept."""
+
+    name: str
+    options: Mapping[str, Any]
+    folder: Path
+    kinds: Kinds
+    secret: Callable[[str], str]
+    max_wait: float = 30.0
+    run: str = ""
+
+
+class ProviderSpec(Struct, frozen=True):
+    """The declaration of a provider. `options`: JSON Schema of the target's own keys (an object schema).
+
+    `secrets`: options that must be secret references. `origin(options)`: scheme, host and port that secrets would be sent to, or `None`
+    where nothing leaves the process. `words`: attribute -> the platform's own list where it is closed (`{"workspace.region": (...)}`).
+    """
+
+    name: str
+    summary: str
+    options: Mapping[str, Any]
+    capabilities: Capabilities
+    open: Callable[[TargetContext], Provider]
+    secrets: tuple[str, ...] = ()
+    origin: Callable[[Mapping[str, Any]], str | None] = lambda options: None
+    words: Mapping[str, tuple[str, ...]] = {}
+    #: option names that are paths below the config folder
+    paths: tuple[str, ...] = ()
