@@ -171,7 +171,7 @@ class Observed(Struct, frozen=True):
 
 
 class AccessItem(Struct, frozen=True, order=True):
-    """`path`: `direct`, `group:support`, `domain:acme.com`, `company admin`, `parent:brand-x` (the last may be chained: `parent:brand-x > group:support`).
+    """`path`: `direct`, `group:support`, `domain:acme.com`, `company admin`, `parent:brand-x`; chained: `parent:brand-x > group:support`.
 
     `workspace` is empty for the company-level role.
     """

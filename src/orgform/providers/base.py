@@ -1,4 +1,4 @@
-"""The provider contract: what a platform's code declares and does. Providers import this, `kinds`, `model`, `errors` and `providers.http` only.
+"""The provider contract: what a platform's code declares and does. Providers import this, `kinds`, `model`, `errors`, `providers.http`.
 
 A `ProviderSpec` is what an entry point of the group `orgform.providers` names: plain declarations, cheap to import, enough to validate
 a config offline. Its `open` gives a `Provider`, which talks to one live system.
@@ -97,7 +97,7 @@ class Provider(ABC):
     @property
     @abstractmethod
     def system(self) -> str:
-        """Name of the live system, the same on every run and free of secrets: `https://api.acme.example`, `acme.db`. Keys the ledger's base."""
+        """The live system's name, the same on every run, free of secrets: `https://api.acme.example`. Keys the ledger's base."""
 
     @abstractmethod
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
@@ -105,7 +105,7 @@ class Provider(ABC):
 
     @abstractmethod
     def write(self, operations: Sequence[Operation]) -> list[Result]:
-        """Does up to `capabilities.batch` operations, in their order; one result each, in that order. Never raises for what an answer says."""
+        """Does up to `capabilities.batch` operations in order; one result each, in that order. Never raises for what an answer says."""
 
     def own_member(self) -> Address | None:
         """The member that the credentials belong to, where they belong to one."""
