@@ -6,22 +6,41 @@ Nothing here prints, asks or exits; what must be asked comes in as a callable.
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orgform.codec import Struct
+from orgform import __version__
+from orgform.codec import DecodeError, Struct, decode, replace, to_builtins
 from orgform.diagnostics import Diagnostic
-from orgform.model import AccessItem, Plan, Report
+from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
+from orgform.kinds import Kinds, load_kinds, schema_folder
+from orgform.model import PLAN_FORMAT, AccessItem, Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orgform.ledger import Ledger
+    from orgform.planning import PlanInputs
+    from orgform.targets import OpenTarget, Snapshot
+
+# A live system's audit log is asked for this many drifted resources at the most: a plan's cost must not grow with what drifted.
+MOST_ATTRIBUTED = 50
 
 
 class Options(Struct, frozen=True):
     """What the common options choose. `today`: the day `until` is judged by (None: the real one).
 
     `only` are address globs; `allow` are `GUARD:ADDRESS_GLOB`; `allow_destroy` address globs; `allow_target` `NAME=ORIGIN`.
-    `ledger`: a file or database URL (None: `.orgform/ledger.db` in the config folder).
+    `ledger`: a file or database URL (None: `ORGFORM_LEDGER`, else `.orgform/ledger.db` in the config folder).
     """
 
     folder: Path = Path()
@@ -49,6 +68,7 @@ class Progress(Struct, frozen=True):
 
 
 Listener = Callable[[Progress], None]
+Confirm = Callable[[str], bool]
 
 
 class Validation(Struct, frozen=True):
@@ -60,7 +80,9 @@ class Validation(Struct, frozen=True):
 
 def validate(options: Options) -> Validation:
     """Reads and checks the config, offline. Raises `ConfigInvalid` with every problem at once."""
-    raise NotImplementedError
+    config = _load(options, load_kinds())
+    counts = Counter(kind_of(address) for address in config.desired)
+    return Validation(dict(sorted(counts.items())), config.diagnostics)
 
 
 def plan(
@@ -69,13 +91,16 @@ def plan(
     base: str | None = None,
     destroy: bool = False,
     listen: Listener | None = None,
-    confirm: Callable[[str], bool] | None = None,
+    confirm: Confirm | None = None,
 ) -> Plan:
     """What an apply would do now. `base`: a git revision to take base from. A refusing guard is in `plan.refused`, not raised.
 
     `confirm` is asked once for a target's secret that nobody allowed yet; without it that is `SecretRefused`.
     """
-    raise NotImplementedError
+    kinds = load_kinds()
+    config = _load(options, kinds)
+    with _ledger(options, create=False) as ledger, _targets(options, config, ledger, confirm) as targets:
+        return _plan(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)[0]
 
 
 def apply(
@@ -87,51 +112,362 @@ def apply(
     approve: Callable[[Plan], bool] | None = None,
     listen: Listener | None = None,
     stop: threading.Event | None = None,
-    confirm: Callable[[str], bool] | None = None,
+    confirm: Confirm | None = None,
 ) -> tuple[Plan, Report]:
     """Plans (unless `saved`), asks `approve` where given, and applies. Raises `GuardRefused` before any write.
 
-    When `approve` says no, the report's outcome is `declined`. `stop`: set it to finish what is in flight and return (outcome `interrupted`).
+    When `approve` says no, the report's outcome is `declined`. `stop`: set it to finish what is in flight and return (outcome
+    `interrupted`).
     """
-    raise NotImplementedError
+    config = _load(options, load_kinds())
+    with _ledger(options, create=True) as ledger, _targets(options, config, ledger, confirm) as targets:
+        if saved:
+            _check_saved(saved, targets)
+            targets = {name: targets[name] for name in saved.targets}
+        with ledger.lock([t.key for t in targets.values()], _actor()) as lock:
+            if saved:
+                kinds = {kind_of(c.address) for c in saved.changes}
+                made, live = saved, _read(targets, kinds, listen).live
+            else:
+                made, snapshot = _plan(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
+                live = snapshot.live
+            _refuse(made)
+            if approve and made.changes and not approve(made):
+                return made, Report(run="", outcome="declined")
+            return made, _execute(options, made, targets, live, ledger, lock, listen, stop)
 
 
 def load_plan(path: Path) -> Plan:
     """Reads a saved plan. Raises `PlanFileInvalid`."""
-    raise NotImplementedError
+    again = "make it again with `orgform plan -o FILE`"
+    try:
+        data = path.read_bytes()
+        head = decode(data, _PlanHead)
+    except OSError as error:
+        raise PlanFileInvalid(f"the plan file {path} cannot be read: {error.strerror}", hint=again) from None
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise PlanFileInvalid(f"{path} is not a plan file: {error}", hint=again) from None
+    if head.format != PLAN_FORMAT:
+        raise PlanFileInvalid(f"{path} has the format {head.format!r}, this version reads {PLAN_FORMAT!r}", hint=again)
+    if head.tool_version != __version__:
+        raise PlanFileInvalid(f"{path} was made by orgform {head.tool_version}, this is {__version__}", hint=again)
+    try:
+        return Plan.from_json(data)
+    except DecodeError as error:
+        raise PlanFileInvalid(f"the plan file {path} is damaged: {error}", hint=again) from None
 
 
-def export(
-    options: Options, *, into: Path | None = None, listen: Listener | None = None, confirm: Callable[[str], bool] | None = None
-) -> dict[str, str]:
+def export(options: Options, *, into: Path | None = None, listen: Listener | None = None, confirm: Confirm | None = None) -> dict[str, str]:
     """The live system as config: relative file name -> text. With `into` they are written there, comments of existing files kept."""
     raise NotImplementedError
 
 
 def access(
-    options: Options, *, live: bool = False, listen: Listener | None = None, confirm: Callable[[str], bool] | None = None
+    options: Options, *, live: bool = False, listen: Listener | None = None, confirm: Confirm | None = None
 ) -> tuple[AccessItem, ...]:
     """Effective access with its path: of the config (offline), or of the live system."""
-    raise NotImplementedError
+    from orgform.planning.access import effective_access
+
+    kinds = load_kinds()
+    config = _load(options, kinds)
+    if not live:
+        return effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds)
+    with _ledger(options, create=False) as ledger, _targets(options, config, ledger, confirm) as targets:
+        found = _complete(_read(targets, None, listen)).live
+    return effective_access({a: r.attributes for a, r in found.items()}, {a: r.observed for a, r in found.items()}, kinds)
 
 
 def history(options: Options, *, run: str | None = None) -> dict[str, Any]:
-    """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; with `run` that one, `changes` as a list of outcomes."""
-    raise NotImplementedError
+    """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; with `run` that one, `changes` a list of outcomes."""
+    with _ledger(options, create=False) as ledger:
+        return ledger.history(run)
 
 
 def providers() -> dict[str, Any]:
     """The capability matrix: `{NAME: {summary, options, kinds: {KIND: {read, create, update, delete, fields}}, batch, page, ...}}`."""
-    raise NotImplementedError
+    from orgform.providers import find_spec, spec_names
+
+    kinds = load_kinds()
+    matrix: dict[str, Any] = {}
+    for name in spec_names():
+        spec = find_spec(name)
+        if spec:
+            can = spec.capabilities
+            reach = {kind: to_builtins(found) for kind in kinds if (found := can.of(kind))}
+            matrix[name] = {"summary": spec.summary, "options": dict(spec.options), "secrets": list(spec.secrets)}
+            matrix[name] |= {k: v for k, v in to_builtins(can).items() if k != "kinds"} | {"kinds": reach}
+    return matrix
 
 
 def schema(name: str = "company") -> dict[str, Any]:
     """A JSON Schema: `company`, `plan`, or a kind's name. Raises `UsageError` with what there is."""
-    raise NotImplementedError
+    kinds = load_kinds()
+    if name == "company":
+        from orgform.config import company_schema
+
+        return company_schema(kinds)
+    if name == "plan":
+        return decode((schema_folder() / "plan.schema.json").read_bytes(), dict[str, Any])
+    if name in kinds:
+        return dict(kinds[name].schema)
+    raise UsageError(f"no schema named {name!r}", hint=f"there are: company, plan, {', '.join(kinds)}")
 
 
 def init(
     folder: Path, *, strategy: str = "by-brand", company: str = "Acme Corp", domain: str = "acme.com", owners: tuple[str, ...] = ()
 ) -> Mapping[str, str]:
-    """Writes a first config (strategies `by-brand`, `by-region`, `by-environment`): relative file name -> text. Refuses a folder that has one."""
-    raise NotImplementedError
+    """Writes a first config (strategies `by-brand`, `by-region`, `by-environment`): relative file name -> text. Refuses a folder
+    that has one."""
+    from orgform.init import write_starter
+
+    return write_starter(folder, strategy=strategy, company=company, domain=domain, owners=owners)
+
+
+class _PlanHead(Struct):
+    format: str
+    tool_version: str
+
+
+def _load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Config:
+    from orgform.config import load_config
+    from orgform.config.files import GitFiles
+    from orgform.providers import find_spec, spec_names
+
+    # What git holds is what was applied: a grant that has run out since must be in base, or nobody would ever take it away.
+    today = date.min if git_ref else (options.today or date.today())
+    return load_config(
+        options.folder,
+        kinds=kinds,
+        specs=find_spec,
+        spec_names=spec_names,
+        today=today,
+        env=options.env,
+        variables=options.variables,
+        var_files=options.var_files,
+        environ=os.environ,
+        files=GitFiles(options.folder, git_ref) if git_ref else None,
+        cache=None if git_ref else cache_folder(os.environ),
+    )
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path | None:
+    """The user's cache folder for parsed configs; `ORGFORM_CACHE` moves it, and empty switches it off."""
+    if "ORGFORM_CACHE" in environ:
+        return Path(environ["ORGFORM_CACHE"]) if environ["ORGFORM_CACHE"] else None
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/orgform"
+    default = environ.get("LOCALAPPDATA") or environ.get("XDG_CACHE_HOME")
+    return (Path(default) if default else Path.home() / ".cache") / "orgform"
+
+
+@contextmanager
+def _ledger(options: Options, *, create: bool) -> Iterator[Ledger]:
+    from orgform.ledger import open_ledger
+
+    where = options.ledger or os.environ.get("ORGFORM_LEDGER") or options.folder / ".orgform" / "ledger.db"
+    ledger = open_ledger(where, create=create)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _targets(options: Options, config: Config, ledger: Ledger, confirm: Confirm | None) -> Iterator[dict[str, OpenTarget]]:
+    from orgform.targets import Opening, open_targets
+
+    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm)
+    with open_targets(config, options.targets, opening) as targets:
+        yield targets
+
+
+def _read(targets: Mapping[str, OpenTarget], kinds: Iterable[str] | None, listen: Listener | None) -> Snapshot:
+    from orgform.targets import read_targets
+
+    def news(kind: str, count: int) -> None:
+        if listen:
+            listen(Progress("read", f"reading {kind}", count))
+
+    return read_targets(targets, None if kinds is None else set(kinds), news)
+
+
+def _complete(snapshot: Snapshot) -> Snapshot:
+    """What is shown or exported as the whole must be the whole."""
+    for target, problems in snapshot.problems.items():
+        for kind, problem in problems.items():
+            raise OrgformError(f"target {target}: {kind} could not be read completely: {problem}", hint="run it again")
+    return snapshot
+
+
+def _plan(
+    options: Options,
+    config: Config,
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    *,
+    base: str | None,
+    destroy: bool,
+    listen: Listener | None,
+) -> tuple[Plan, Snapshot]:
+    from orgform.planning import make_plan
+
+    kinds = load_kinds()
+    known, info = _git_base(options, kinds, base) if base else _ledger_base(targets, ledger)
+    snapshot = _read(targets, None, listen)
+    inputs = _inputs(options, config, targets, ledger, snapshot, known, info, destroy=destroy)
+    made = make_plan(inputs, kinds)
+    attributions = _attributions(made, targets)
+    if attributions:
+        made = make_plan(replace(inputs, attributions=attributions), kinds)
+    return made, snapshot
+
+
+def _inputs(
+    options: Options,
+    config: Config,
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    snapshot: Snapshot,
+    base: dict[Address, Base] | None,
+    info: PlanBase,
+    *,
+    destroy: bool,
+) -> PlanInputs:
+    from orgform.planning import PlanInputs, TargetState
+
+    states = {
+        name: TargetState(
+            provider=t.config.provider,
+            system=t.provider.system,
+            kinds=t.kinds,
+            problems=snapshot.problems[name],
+            capabilities=t.provider.capabilities,
+            own_member=t.provider.own_member(),
+        )
+        for name, t in targets.items()
+    }
+    return PlanInputs(
+        desired=config.desired,
+        base=base,
+        base_info=info,
+        live=snapshot.live,
+        targets=states,
+        policy=config.policy,
+        moved=config.moved,
+        moved_done=frozenset(pair for t in targets.values() for pair in ledger.moved(t.key)),
+        only=options.only,
+        destroy=destroy,
+        allow=options.allow,
+        allow_destroy=options.allow_destroy,
+        config_digest=config.digest,
+        expired=config.expired,
+        tool_version=__version__,
+        diagnostics=config.diagnostics,
+    )
+
+
+def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger) -> tuple[dict[Address, Base] | None, PlanBase]:
+    found = {name: ledger.base(target.key) for name, target in targets.items()}
+    known = {name: base for name, (base, _) in found.items() if base is not None}
+    if not known:
+        return None, PlanBase()
+    revisions = [str(found[name][1]) if len(targets) == 1 else f"{name}:{found[name][1]}" for name in sorted(known)]
+    merged = next(iter(known.values())) if len(known) == 1 else {a: b for base in known.values() for a, b in base.items()}
+    return merged, PlanBase("ledger", ",".join(revisions))
+
+
+def _git_base(options: Options, kinds: Kinds, ref: str) -> tuple[dict[Address, Base], PlanBase]:
+    from orgform.config.files import GitFiles
+
+    try:
+        config = _load(options, kinds, git_ref=ref)
+    except ConfigInvalid as error:
+        first = next((d for d in error.diagnostics if d.severity == "error"), None)
+        told = f": {first.summary} ({first.source})" if first else ""
+        raise OrgformError(
+            f"the config at {ref} is invalid{told}", hint="choose a revision whose config is valid with `--base REF`"
+        ) from None
+    base = {
+        address: Base({k: v for k, v in d.attributes.items() if v is not None}, bool(d.lifecycle.prevent_destroy))
+        for address, d in config.desired.items()
+    }
+    return base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit)
+
+
+def _attributions(made: Plan, targets: Mapping[str, OpenTarget]) -> dict[Address, Any]:
+    drifted: dict[str, list[Address]] = {}
+    for change in made.changes:
+        if change.origin in ("drift", "conflict"):
+            drifted.setdefault(change.target, []).append(change.address)
+    found: dict[Address, Any] = {}
+    for name, addresses in drifted.items():
+        found |= targets[name].provider.attributions(addresses[:MOST_ATTRIBUTED])
+    return found
+
+
+def _refuse(made: Plan) -> None:
+    if made.refused:
+        names = ", ".join(sorted({g.guard for g in made.refused}))
+        raise GuardRefused(f"refused by {names}; nothing was done", made, hint="each verdict above names its override")
+
+
+def _check_saved(saved: Plan, targets: Mapping[str, OpenTarget]) -> None:
+    again = "make it again with `orgform plan -o FILE`"
+    for name, made_for in saved.targets.items():
+        target = targets.get(name)
+        if target is None:
+            raise PlanFileInvalid(f"the plan is for the target {name!r}, which this config does not have", hint=again)
+        if (target.config.provider, target.provider.system) != (made_for.provider, made_for.system):
+            raise PlanFileInvalid(
+                f"the plan was made for {made_for.provider} {made_for.system}; the target {name!r} is {target.config.provider} "
+                f"{target.provider.system} now",
+                hint=again,
+            )
+
+
+def _execute(
+    options: Options,
+    made: Plan,
+    targets: Mapping[str, OpenTarget],
+    live: Mapping[Address, Live],
+    ledger: Ledger,
+    lock: Any,
+    listen: Listener | None,
+    stop: threading.Event | None,
+) -> Report:
+    from orgform.apply import apply_plan
+
+    ledger_plan = made.ledger
+    if not made.changes and not (ledger_plan.remember or ledger_plan.forget or ledger_plan.moved):
+        return Report(run="", outcome="nothing")
+
+    def news(done: int, total: int, outcome: Outcome) -> None:
+        if listen:
+            listen(Progress("apply", f"{outcome.action} {outcome.address}", done, total))
+
+    recorder = ledger.begin_run(lock, made, {name: t.key for name, t in targets.items()}, _actor())
+    recorder.remember(ledger_plan)
+    report = apply_plan(
+        made,
+        providers={name: t.provider for name, t in targets.items()},
+        live=live,
+        kinds=load_kinds(),
+        recorder=recorder,
+        parallelism=options.parallelism,
+        listen=news,
+        stop=stop,
+    )
+    recorder.finish(report.outcome)
+    return report
+
+
+def _actor() -> str:
+    """Who runs it, for the lock and the ledger: CI's word for it, else user and host."""
+    for name in ("ORGFORM_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,121 @@
+"""Opens a config's targets and reads what lives in them.
+
+Invariant: a secret is read at the moment of use, after its origin was checked, and is held by nothing but the provider that sends it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from orgform.codec import Struct
+from orgform.errors import OrgformError, UsageError
+from orgform.kinds import Kinds
+from orgform.ledger import Ledger
+from orgform.model import Address, Config, Live, TargetConfig
+from orgform.providers import find_spec
+from orgform.providers.base import Provider, ProviderSpec, TargetContext
+from orgform.secrets import check_origin, resolve
+
+Confirm = Callable[[str], bool]
+#: kind, resources so far
+ReadListener = Callable[[str, int], None]
+
+
+class OpenTarget(Struct, frozen=True):
+    """One target, open. `key` names its live system in the ledger."""
+
+    config: TargetConfig
+    spec: ProviderSpec
+    provider: Provider
+    kinds: frozenset[str]
+    key: str
+
+
+class Snapshot(Struct, frozen=True):
+    """What was read: all resources, and for each target the kinds whose read is not complete, with the reason."""
+
+    live: dict[Address, Live]
+    problems: dict[str, dict[str, str]]
+
+
+class Opening(Struct, frozen=True):
+    """What opening needs besides the config. `allow_target`: `NAME=ORIGIN`; `confirm` is asked for a pair nobody allowed yet."""
+
+    folder: Path
+    kinds: Kinds
+    ledger: Ledger
+    max_wait: float = 30.0
+    allow_target: tuple[str, ...] = ()
+    confirm: Confirm | None = None
+
+
+@contextmanager
+def open_targets(config: Config, names: Collection[str], opening: Opening) -> Iterator[dict[str, OpenTarget]]:
+    """The chosen targets (all of them where `names` is empty), by name; closed at the end."""
+    with ExitStack() as stack:
+        opened: dict[str, OpenTarget] = {}
+        for name in chosen_targets(config, names):
+            target = _open(config, config.targets[name], opening)
+            stack.callback(target.provider.close)
+            opened[name] = target
+        yield opened
+
+
+def chosen_targets(config: Config, names: Collection[str]) -> list[str]:
+    """Raises `UsageError` for a name that the config does not have."""
+    unknown = sorted(set(names) - set(config.targets))
+    if unknown:
+        raise UsageError(f"no target named {unknown[0]!r}", hint=f"the config has: {', '.join(sorted(config.targets))}")
+    return sorted(names or config.targets)
+
+
+def read_targets(targets: Mapping[str, OpenTarget], kinds: Collection[str] | None = None, listen: ReadListener | None = None) -> Snapshot:
+    """Everything of the targets' kinds, or of those among them that `kinds` names."""
+    live: dict[Address, Live] = {}
+    problems: dict[str, dict[str, str]] = {}
+    for name, target in targets.items():
+        problems[name] = {}
+        wanted = sorted(target.kinds if kinds is None else target.kinds.intersection(kinds))
+        for result in target.provider.read(wanted):
+            live.update(result.resources)
+            if not result.complete:
+                problems[name][result.kind] = result.problem
+            if listen:
+                listen(result.kind, len(live))
+    return Snapshot(live, problems)
+
+
+def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
+    spec = find_spec(target.provider)
+    if spec is None:
+        raise OrgformError(f"the provider {target.provider!r} of target {target.name!r} is not installed")
+    origin = spec.origin(target.options)
+
+    def secret(option: str) -> str:
+        reference = str(target.options[option])
+        check_origin(
+            target=target.name,
+            origin=origin or "",
+            reference=reference,
+            folder=opening.folder,
+            ledger=opening.ledger,
+            allow_target=opening.allow_target,
+            environ=os.environ,
+            confirm=opening.confirm,
+        )
+        return resolve(reference, opening.folder, os.environ)
+
+    provider = spec.open(TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait))
+    claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
+    return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))
+
+
+def _ledger_key(provider: Provider, origin: str | None, opening: Opening) -> str:
+    """A system inside the process is named by a path below the config folder: enough for the ledger that lies beside the config, and
+    one of many for a ledger that is shared."""
+    if origin is None and opening.ledger.shared:
+        return f"{provider.system}@{opening.folder.resolve()}"
+    return provider.system
