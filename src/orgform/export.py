@@ -1,0 +1,173 @@
+"""Live state -> config documents, as one would have written them: `{relative file name: text}`.
+
+Invariant: pure; what is written, read again by `config`, plans no change against the live state it came from. What is observed, what is
+secret and what is empty is left out, and so is what equals a default, except where access hangs on it: a grant that is not written
+would not be managed, and nobody would see it change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orgform.config.source import dump_yaml
+from orgform.kinds import Kind, Kinds
+from orgform.model import Address, Attributes, Live, parts_of
+
+SINGLE_FILE = "company.yaml"
+Tree = dict[str, Any]
+
+_TEMPLATE_MARK = re.compile(r"\{(?=[{%#])")
+_ENDS_RAW = re.compile(r"\{%[-+]?\s*endraw")
+
+
+def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, Mapping[str, Any]], *, split: bool) -> dict[str, str]:
+    """The whole live state as text; `split`: the layout one would keep in a folder (each kind's `x-file`), else one file.
+
+    `targets` are written as they are given: provider, options, `kinds` where named.
+    """
+    found = trees(live, kinds, targets)
+    if not split:
+        found = {SINGLE_FILE: _joined(found.values())}
+    return {file: text_of(tree) for file, tree in found.items()}
+
+
+def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, Mapping[str, Any]]) -> dict[str, Tree]:
+    """File name -> its tree, in the order one reads them: the company's file first."""
+    files: dict[str, Tree] = {SINGLE_FILE: {"orgform": 1}}
+    names = _FileNames(kinds)
+    for address in sorted(live, key=lambda a: _place_order(kinds.of(a), a)):
+        kind = kinds.of(address)
+        entry = entry_of(kind, live[address].attributes, short=not kinds.children(kind.name))
+        _place(files.setdefault(names.of(kind, address), {}), kind, kinds, address, entry)
+    if targets:
+        files[SINGLE_FILE]["targets"] = {name: escaped(dict(target)) for name, target in sorted(targets.items())}
+    rank = _reading_order(kinds)
+    return {file: _sorted(files[file], rank) for file in sorted(files, key=lambda f: (f != SINGLE_FILE, f))}
+
+
+def _place_order(kind: Kind, address: str) -> tuple[str, bool, str, list[str]]:
+    """An entry's attributes before its collections."""
+    parts = parts_of(address)
+    return (parts[0], kind.parent is not None, kind.collection, parts)
+
+
+def text_of(tree: Tree) -> str:
+    """YAML with an empty line between the top-level keys."""
+    return "\n".join(dump_yaml({key: value}) for key, value in tree.items())
+
+
+def entry_of(kind: Kind, attributes: Attributes, *, short: bool = True) -> Any:
+    """What stands under a resource's key: a map of attributes, or (`short`) the shorthand where that says it all."""
+    kept = kept_attributes(kind, attributes)
+    word = kept.get(kind.shorthand) if short and kind.shorthand and len(kept) == 1 else None
+    return escaped(kept if word is None or isinstance(word, dict | list) else word)
+
+
+def kept_attributes(kind: Kind, attributes: Attributes) -> Attributes:
+    """The attributes worth writing, in the schema's order, maps sorted, not yet escaped."""
+    kept: Attributes = {}
+    for name in kind.managed:
+        value = _without_empties(kind, (name,), attributes.get(name))
+        if name in kind.required or not (_is_empty(value) or _is_implied(kind, name, value)):
+            kept[name] = value
+    return {name: value for name, value in kept.items() if value is not None and name not in kind.sensitive}
+
+
+def escaped(value: Any) -> Any:
+    """The same value with every text in it, keys too, safe from being read as a template."""
+    if isinstance(value, str):
+        return literal(value)
+    if isinstance(value, dict):
+        return {literal(key): escaped(item) for key, item in value.items()}
+    return [escaped(item) for item in value] if isinstance(value, list) else value
+
+
+def literal(text: str) -> str:
+    """`text` as a template that renders to itself."""
+    if not _TEMPLATE_MARK.search(text):
+        return text
+    if not _ENDS_RAW.search(text):
+        return "{% raw %}" + text + "{% endraw %}"
+    return _TEMPLATE_MARK.sub("{{ '{' }}", text) + "{{ '' }}"
+
+
+class _FileNames:
+    """Which file a resource stands in: its kind's `x-file`, or its parent's. `{key}` in it gives every entry a file of its own."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._kinds = kinds
+        self._taken: dict[str, tuple[str, str]] = {}
+
+    def of(self, kind: Kind, address: str) -> str:
+        top = self._kinds[kind.parent] if kind.parent else kind
+        pattern = file_pattern(top)
+        if "{key}" not in pattern:
+            return pattern
+        key = parts_of(address)[0]
+        stem = file_stem(key)
+        # File names are compared without case on some systems.
+        while self._taken.setdefault(pattern.replace("{key}", stem).lower(), (top.name, key)) != (top.name, key):
+            stem += "_"
+        return pattern.replace("{key}", stem)
+
+
+def file_stem(key: str) -> str:
+    """`.hidden.yaml` and `x.test.yaml` would be no config."""
+    stem = f"_{key}" if key.startswith(".") else key
+    return f"{stem}_" if stem.lower().endswith(".test") else stem
+
+
+def file_pattern(kind: Kind) -> str:
+    return str(kind.schema.get("x-file", SINGLE_FILE))
+
+
+def _place(tree: Tree, kind: Kind, kinds: Kinds, address: Address, entry: Any) -> None:
+    own = literal(parts_of(address)[-1])
+    if kind.parent:
+        parent = literal(parts_of(address)[0])
+        tree = tree.setdefault(kinds[kind.parent].collection, {}).setdefault(parent, {})
+    if kind.singleton:
+        tree[kind.collection] = entry
+    elif isinstance(entry, dict) and not kind.parent:
+        tree.setdefault(kind.collection, {}).setdefault(own, {}).update(entry)
+    else:
+        tree.setdefault(kind.collection, {})[own] = entry
+
+
+def _joined(parts: Iterable[Tree]) -> Tree:
+    """Every entry stands in one file only, so joining goes one level deep."""
+    joined: Tree = {}
+    for tree in parts:
+        for key, value in tree.items():
+            joined[key] = {**joined[key], **value} if key in joined else value
+    return joined
+
+
+def _reading_order(kinds: Kinds) -> dict[str, int]:
+    """The company before its targets, those before the collections; what stands on its own before what refers to it."""
+    singles = [c for c, kind in kinds.top_level.items() if kind.singleton]
+    many = [c for c, kind in kinds.top_level.items() if not kind.singleton]
+    parents_last = sorted(many, key=lambda c: (bool(kinds.children(kinds.top_level[c].name)), c))
+    return {key: rank for rank, key in enumerate(["orgform", *singles, "targets", *parents_last])}
+
+
+def _sorted(tree: Tree, rank: Mapping[str, int]) -> Tree:
+    return {key: tree[key] for key in sorted(tree, key=lambda k: rank[k])}
+
+
+def _without_empties(kind: Kind, path: tuple[str, ...], value: Any) -> Any:
+    if not isinstance(value, dict) or not kind.is_map(path):
+        return value
+    inner = {key: _without_empties(kind, (*path, key), value[key]) for key in sorted(value)}
+    return {key: item for key, item in inner.items() if item is not None and item != {} and item != []}
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value == [] or value == {}
+
+
+def _is_implied(kind: Kind, name: str, value: Any) -> bool:
+    decisive = name == kind.shorthand or name in kind.access.values()
+    return not decisive and name in kind.defaults and kind.defaults[name] == value
