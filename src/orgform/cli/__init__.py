@@ -1,0 +1,17 @@
+"""The command line: arguments, prompts and exit codes.
+
+Invariant: only this package exits the process, and every exit has a code of product.md. `click` is imported here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; gives the exit code. Never raises, except `SystemExit` of an interpreter that shuts down."""
+    from orgform.cli.shell import run
+
+    return run(argv)

@@ -1,0 +1,45 @@
+"""`orgform export`: the live system as config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+
+
+@click.command("export")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there; comments of existing ones are kept."
+)
+@common(*CONFIG, "only", *LIVE, *SCREEN, formats=("text", "json"))
+def command(into: Path | None, **values: Any) -> int:
+    """Print the live system as YAML, or write it into a folder as files that one would have written.
+
+    The targets come from the config in --dir.
+    """
+    from orgform import app
+    from orgform.cli.ask import secret_question
+    from orgform.cli.progress import Watch
+    from orgform.codec import encode_pretty
+
+    paper = screen(values)
+    with Watch(paper) as watch:
+        files = app.export(chosen(values), into=into, listen=watch, confirm=secret_question(paper, watch))
+    if paper.format == "json":
+        paper.result(encode_pretty({"format": "orgform.export/1", "files": files}))
+    elif into is None:
+        paper.result(_joined(files))
+    else:
+        paper.result("".join(f"{name}\n" for name in files))
+        paper.note(f"Wrote {len(files)} file{'s' if len(files) != 1 else ''} into {into}.")
+    return 0
+
+
+def _joined(files: dict[str, str]) -> str:
+    """One document; with several files each under a comment with its name."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "\n".join(f"# {name}\n{text}" for name, text in files.items())

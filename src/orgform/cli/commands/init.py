@@ -1,0 +1,49 @@
+"""`orgform init`: a first config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orgform.cli.options import common, screen
+from orgform.cli.output import Screen
+
+STRATEGIES = ("by-brand", "by-region", "by-environment")
+
+
+@click.command("init")
+@click.option("--strategy", type=click.Choice(STRATEGIES), default="by-brand", show_default=True, help="What the workspaces follow.")
+@click.option("--company", metavar="NAME", help="Name of the company (Acme Corp).")
+@click.option("--domain", metavar="FQDN", help="Its primary domain (acme.com).")
+@click.option("--owner", "owners", metavar="EMAIL", multiple=True, help="An owner of the company; may be repeated.")
+@common("dir", "no-color", "quiet")
+def command(strategy: str, company: str | None, domain: str | None, owners: tuple[str, ...], **values: Any) -> int:
+    """Write a first config into an empty folder: small, commented, and ready to plan.
+
+    On a terminal what is not given is asked; without one the defaults are taken.
+    """
+    from orgform import app
+
+    paper = screen(values)
+    company = company or _asked(paper, "Name of the company", "Acme Corp")
+    domain = domain or _asked(paper, "Its primary domain", "acme.com")
+    owners = owners or _owners(paper, domain)
+    folder: Path = values["folder"]
+    files = app.init(folder, strategy=strategy, company=company, domain=domain, owners=owners)
+    paper.result("".join(f"{folder / name}\n" for name in files))
+    where = "" if folder == Path() else f" -C {folder}"
+    paper.note(f"Written. Next: `orgform validate{where}`, `orgform plan{where}`, `orgform apply{where}`.")
+    return 0
+
+
+def _asked(paper: Screen, question: str, default: str) -> str:
+    return paper.line(f"{question} [{default}]: ") or default if paper.interactive else default
+
+
+def _owners(paper: Screen, domain: str) -> tuple[str, ...]:
+    if not paper.interactive:
+        return ()
+    answer = paper.line(f"Owners' e-mail addresses, two or more [owner@{domain}, admin@{domain}]: ")
+    return tuple(answer.replace(",", " ").split())

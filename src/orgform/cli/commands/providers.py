@@ -1,0 +1,30 @@
+"""`orgform providers`: the capability matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orgform.cli.options import SCREEN, common, screen
+
+
+@click.command("providers")
+@common(*SCREEN, formats=("text", "markdown", "json"))
+def command(**values: Any) -> int:
+    """Show which systems orgform speaks to, and what it can do there with each kind: by API, by hand, or not at all."""
+    from orgform import app
+    from orgform.codec import encode_pretty
+
+    paper, found = screen(values), app.providers()
+    if paper.format == "json":
+        paper.result(encode_pretty({"format": "orgform.providers/1", "providers": found}))
+    elif paper.format == "markdown":
+        from orgform.render import markdown
+
+        paper.result(markdown.providers(found))
+    else:
+        from orgform.render import text
+
+        paper.result(text.providers(found, color=paper.color, width=paper.width))
+    return 0

@@ -1,0 +1,18 @@
+"""`orgform schema`: the JSON Schemas."""
+
+from __future__ import annotations
+
+import click
+
+from orgform.cli.output import Screen
+
+
+@click.command("schema")
+@click.argument("name", default="company")
+def command(name: str) -> int:
+    """Print a JSON Schema: `company` (a whole config, for editors), `plan`, or the name of a kind."""
+    from orgform import app
+    from orgform.codec import encode_pretty
+
+    Screen().result(encode_pretty(app.schema(name)))
+    return 0

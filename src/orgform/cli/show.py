@@ -1,0 +1,80 @@
+"""Documents in the form that was asked for: the one place that knows which renderer makes what."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orgform.cli.output import Screen, write
+from orgform.codec import encode_pretty, to_builtins
+
+if TYPE_CHECKING:
+    from orgform.app import Validation
+    from orgform.diagnostics import Diagnostic
+    from orgform.model import Plan, Report
+
+
+def plan(screen: Screen, made: Plan, *, full: bool = False) -> None:
+    """`full`: for somebody who is about to be asked, whatever `--quiet` says."""
+    if screen.format == "json":
+        return screen.result(made.to_json())
+    doc = to_builtins(made)
+    if screen.format == "text":
+        from orgform.render import text
+
+        quiet = screen.quiet and not full
+        return screen.result(text.plan(doc, color=screen.color, width=screen.width, quiet=quiet))
+    return screen.result(_renderer(screen.format).plan(doc, **_prefix(screen)))
+
+
+def report(screen: Screen, done: Report, made: Plan) -> None:
+    doc = {"format": "orgform.report/1", **to_builtins(done), "counts": done.counts}
+    if screen.format == "json":
+        return screen.result(encode_pretty(doc))
+    if screen.format == "text":
+        from orgform.render import text
+
+        return screen.result(text.report(doc, color=screen.color, width=screen.width, quiet=screen.quiet))
+    return screen.result(_renderer(screen.format).report(doc, to_builtins(made)))
+
+
+def valid(screen: Screen, found: Validation) -> None:
+    doc = {"format": "orgform.diagnostics/1", "valid": True, **to_builtins(found)}
+    if screen.format == "json":
+        return screen.result(encode_pretty(doc))
+    if screen.format == "text":
+        from orgform.render import text
+
+        return screen.result(text.validation(doc, color=screen.color, width=screen.width, quiet=screen.quiet))
+    return screen.result(_renderer(screen.format).diagnostics(doc["diagnostics"], **_prefix(screen)))
+
+
+def invalid(screen: Screen, listed: Sequence[Diagnostic]) -> None:
+    """For people on stderr, where it does not mix with a result; for machines the document on stdout."""
+    found = to_builtins(tuple(listed))
+    if screen.format == "json":
+        return screen.result(encode_pretty({"format": "orgform.diagnostics/1", "diagnostics": found}))
+    if screen.format not in ("text", "csv"):
+        return screen.result(_renderer(screen.format).diagnostics(found, **_prefix(screen)))
+    from orgform.render import frames
+
+    text = frames.diagnostics(found, color=screen.color_err, width=screen.width)
+    return write(sys.stderr, f"{text}\n{frames.invalid_summary(found)}\n")
+
+
+def _renderer(format: str) -> Any:
+    import importlib
+
+    return importlib.import_module(f"orgform.render.{format}")
+
+
+def _prefix(screen: Screen) -> dict[str, str]:
+    """Annotations name files from the top of the repository, diagnostics from the config folder."""
+    if screen.format != "github":
+        return {}
+    top = os.environ.get("GITHUB_WORKSPACE") or str(Path.cwd())
+    path = os.path.relpath(screen.folder, top)
+    return {"prefix": "" if path == "." else Path(path).as_posix() + "/"}

@@ -1,0 +1,173 @@
+"""The smaller documents as text: a run's report, access, history, the capability matrix.
+
+Invariant: a column is as wide as its widest cell as long as the page allows; the last column takes what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orgform.render.view import SYMBOLS, moment
+from orgform.render.words import Paint, clean, count, cut, hang, pad, width_of
+
+Doc = Mapping[str, Any]
+DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+COUNTS = ("created", "updated", "deleted", "failed", "skipped", "stale")
+STATUS_STYLE = {"failed": "bad", "stale": "warn", "skipped": "warn"}
+OUTCOMES = {
+    "interrupted": "Interrupted; run apply again to continue.",
+    "partly": "Only a part was applied; run apply again for the rest.",
+    "stale": "The live system has changed since the plan was made; nothing was applied. Make a new plan.",
+    "declined": "Not applied.",
+    "nothing": "Nothing to do.",
+}
+DONE_SHOWN = 50
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]], *, color: bool, width: int) -> str:
+    """Aligned columns with a bold head; two spaces between; cut to the width, never wrapped."""
+    columns = [max(width_of(row[i]) for row in (head, *body)) for i in range(len(head))]
+    while sum(columns) + 2 * (len(columns) - 1) > width and max(columns) > 12:
+        columns[columns.index(max(columns))] -= 1
+    paint = Paint(color)
+    lines = [paint("bold", _row(head, columns)), *(_row(row, columns) for row in body)]
+    return "".join(line + "\n" for line in lines)
+
+
+def _row(cells: Sequence[str], columns: Sequence[int]) -> str:
+    return "  ".join(pad(cut(cell, room), room) for cell, room in zip(cells, columns, strict=True)).rstrip()
+
+
+def counts(outcomes: Sequence[Doc]) -> dict[str, int]:
+    """created, updated, deleted, failed, skipped, stale, of a report's outcomes."""
+    found = dict.fromkeys(COUNTS, 0)
+    for outcome in outcomes:
+        status = str(outcome.get("status"))
+        word = DONE.get(str(outcome.get("action")), "") if status == "done" else status
+        if word in found:
+            found[word] += 1
+    return found
+
+
+def applied(outcomes: Sequence[Doc]) -> str:
+    """The last line of an apply."""
+    return "Applied: " + ", ".join(f"{number:,} {word}" for word, number in counts(outcomes).items())
+
+
+def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
+    """What an apply did, change by change, and its last line. Many done ones are counted, the others are all shown."""
+    paint, outcomes = Paint(color), doc.get("outcomes") or ()
+    done = [o for o in outcomes if o.get("status") == "done"]
+    rest = [o for o in outcomes if o.get("status") != "done"]
+    shown = [] if quiet else _visible(done)
+    lines = [line for o in shown for line in _outcome(o, paint, width)]
+    if len(shown) < len(done) and not quiet:
+        lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more done; orgform history {clean(doc.get('run', ''))} shows all"))
+    lines.extend(line for o in rest for line in _outcome(o, paint, width))
+    if lines:
+        lines.append("")
+    if sentence := OUTCOMES.get(str(doc.get("outcome"))):
+        lines.extend(hang("", sentence, width))
+    lines.append(paint("bold", applied(outcomes)))
+    return "".join(line + "\n" for line in lines)
+
+
+def _visible(done: Sequence[Doc]) -> list[Doc]:
+    """All where they are few; else the first ones, and every delete."""
+    if len(done) <= DONE_SHOWN + 5:
+        return list(done)
+    room = set(map(id, [o for o in done if o.get("action") != "delete"][:DONE_SHOWN]))
+    return [o for o in done if o.get("action") == "delete" or id(o) in room]
+
+
+def _outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
+    action, status = str(o.get("action")), str(o.get("status"))
+    word = DONE.get(action, action) if status == "done" else status
+    label = f"{clean(o['label'])}  " if o.get("label") else ""
+    style = STATUS_STYLE.get(status, {"create": "green", "update": "yellow", "delete": "red"}.get(action, ""))
+    yield f"  {paint(style, SYMBOLS.get(action, '?') if status == 'done' else '!')} {paint(style, word.ljust(7))}  {label}{clean(o.get('address', ''))}"
+    if o.get("detail"):
+        yield from hang(" " * 13, clean(o["detail"]), width)
+
+
+def access(items: Sequence[Doc], *, color: bool, width: int) -> str:
+    """Who can do what where, and why: a table by person."""
+    body = [
+        (clean(i.get("member", "")), clean(i.get("workspace") or "(company)"), clean(i.get("role", "")), clean(i.get("path", "")))
+        for i in items
+    ]
+    people = count(len({row[0] for row in body}), "person", "people")
+    if not body:
+        return "Nobody has access.\n"
+    return table(("MEMBER", "WORKSPACE", "ROLE", "PATH"), body, color=color, width=width) + f"\n{people}, {count(len(body), 'grant')}.\n"
+
+
+def history(doc: Doc, *, color: bool, width: int) -> str:
+    """Runs, newest first; a run whose `changes` are listed is shown change by change."""
+    runs = doc.get("runs") or ()
+    if not runs:
+        return "Nothing was applied yet.\n"
+    body = [
+        (
+            clean(r.get("run", "")),
+            moment(r.get("started") or ""),
+            moment(r.get("finished") or "") or "-",
+            clean(r.get("outcome") or "running"),
+            _number(r.get("changes")),
+            clean(r.get("actor", "")),
+        )
+        for r in runs
+    ]
+    text = table(("RUN", "STARTED", "FINISHED", "OUTCOME", "CHANGES", "ACTOR"), body, color=color, width=width)
+    paint = Paint(color)
+    for run in runs:
+        changes = run.get("changes")
+        if isinstance(changes, (list, tuple)):
+            text += "\n" + "".join(line + "\n" for o in changes for line in _outcome(o, paint, width))
+    return text
+
+
+def _number(changes: object) -> str:
+    return str(len(changes)) if isinstance(changes, (list, tuple)) else clean(changes if changes is not None else "-")
+
+
+def providers(doc: Doc, *, color: bool, width: int) -> str:
+    """Each provider, and what it can do to each kind: `rcud` by API, upper case by hand, `-` not at all."""
+    paint, blocks = Paint(color), []
+    for name, spec in doc.items():
+        lines = [paint("bold", clean(name))]
+        lines.extend(hang("  ", clean(spec.get("summary", "")), width))
+        lines.extend(line for row in facts(spec) for line in hang("  ", row, width))
+        lines.extend(_matrix(spec.get("kinds"), width))
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def facts(spec: Doc) -> list[str]:
+    """What a provider says of itself besides the matrix, one sentence each."""
+    options = spec.get("options")
+    known = sorted(options.get("properties", options)) if isinstance(options, Mapping) else list(options or ())
+    found = [f"options: {', '.join(map(clean, known))}"] if known else []
+    batch, page, rate = spec.get("batch") or 1, spec.get("page"), spec.get("requests_per_minute")
+    if page:
+        found.append(f"reads {page:,} a page" + (f", writes {batch:,} a call" if batch > 1 else ", writes one by one"))
+    if rate:
+        found.append(f"at most {rate:,} requests a minute")
+    return found
+
+
+VERBS = ("read", "create", "update", "delete")
+
+
+def _matrix(kinds: Any, width: int) -> Iterator[str]:
+    if not kinds:
+        yield "  every kind: read, create, update, delete"
+        return
+    body = [(clean(kind), *(clean(can.get(verb, "api")) for verb in VERBS), *_fields(can)) for kind, can in kinds.items()]
+    text = table(("KIND", *(v.upper() for v in VERBS), "FIELDS"), body, color=False, width=max(width - 2, 40))
+    yield from ("  " + line for line in text.splitlines())
+
+
+def _fields(can: Doc) -> tuple[str]:
+    return (", ".join(f"{clean(f)}: {clean(reach)}" for f, reach in (can.get("fields") or {}).items()),)

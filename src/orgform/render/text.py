@@ -1,0 +1,305 @@
+"""Documents for a terminal or a log. Readable without colour and at 80 columns.
+
+Invariant: with `color=False` the text holds no escape character; what comes last is the summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from orgform.render.frames import diagnostics, validation
+from orgform.render.tables import access, history, providers, report
+from orgform.render.values import Line, show
+from orgform.render.view import (
+    SYMBOLS,
+    VERBS,
+    Doc,
+    Group,
+    Person,
+    Section,
+    attribution,
+    base_words,
+    estimate,
+    grant,
+    guards,
+    lines_of,
+    names,
+    people,
+    rows,
+    sections,
+    summary,
+    target_words,
+)
+from orgform.render.words import Paint, clean, count, cut, hang, listing, noun, pad, plural, width_of
+
+__all__ = ["access", "diagnostics", "history", "plan", "providers", "report", "validation"]
+
+PER_KIND = 20  # creates and updates of one kind that are shown before the rest is counted
+UNMANAGED = 10
+NOTES = 10
+GAINING = 20
+GUARD_ITEMS = 20
+STYLE = {"create": "green", "update": "yellow", "delete": "red"}
+MORE = "--format json shows all"
+
+
+def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
+    """The whole plan. `quiet`: one line a change, refused guards, summary."""
+    page = _Page(Paint(color), max(width, 40), quiet, many_targets=len(doc.get("targets") or {}) > 1)
+    blocks = [
+        page.head(doc),
+        *(page.section(s) for s in sections(doc, PER_KIND)),
+        page.manual(doc),
+        page.access(doc),
+        page.guards(doc),
+        page.costs(doc),
+        page.unmanaged(doc),
+        page.observed(doc),
+        page.notes(doc),
+        page.tail(doc),
+    ]
+    return "\n".join("\n".join(lines) + "\n" for lines in map(list, blocks) if lines)
+
+
+class _Page:
+    def __init__(self, paint: Paint, width: int, quiet: bool, many_targets: bool) -> None:
+        self.paint, self.width, self.quiet, self.many_targets = paint, width, quiet, many_targets
+
+    def title(self, text: str, note: str = "") -> list[str]:
+        bold = self.paint("bold", text)
+        if not note:
+            return [bold]
+        if width_of(text) + width_of(note) + 2 <= self.width:
+            return [f"{bold}: {note}"]
+        return [f"{bold}:", *hang("  ", note, self.width)]
+
+    def head(self, doc: Doc) -> Iterator[str]:
+        if self.quiet:
+            return
+        targets = target_words(doc)
+        if targets:
+            yield from hang("Target " if len(targets) == 1 else "Targets ", listing(targets), self.width)
+        if base := base_words(doc):
+            yield from hang("Compared with ", base, self.width)
+
+    def section(self, section: Section) -> Iterator[str]:
+        yield from self.title(f"{section.title} ({section.total:,})", section.note)
+        for group in section.groups:
+            if not self.quiet:
+                yield ""
+            yield from self.group(group, section.drift)
+
+    def group(self, group: Group, drift: bool) -> Iterator[str]:
+        label_width = min(max((width_of(clean(c.get("label") or "")) for c in group.changes), default=0), self.width // 3)
+        heads = [self.head_of(c, label_width) for c in group.changes]
+        column = min(max(map(width_of, heads), default=0), self.width // 2)
+        for change, head in zip(group.changes, heads, strict=True):
+            yield from self.change(change, head, column, drift)
+        for action, hidden in group.folded.items():
+            line = f"    ... and {count(hidden, 'more ' + noun(group.kind), 'more ' + plural(noun(group.kind)))} {VERBS[action]}; {MORE}"
+            yield self.paint("dim", cut(line, self.width))
+
+    def head_of(self, change: Doc, label_width: int) -> str:
+        label = clean(change.get("label") or "")
+        address = clean(change.get("address", ""))
+        return f"{pad(cut(label, max(label_width, 8)), label_width)}  {address}" if label_width else address
+
+    def change(self, change: Doc, head: str, column: int, drift: bool) -> Iterator[str]:
+        action = str(change.get("action"))
+        flags = self.flags(change)
+        fields = [] if self.quiet else lines_of(change)
+        inline = self.inline(fields, action)
+        used = 4 + max(width_of(head), column) + 2 + width_of(inline) + (width_of(flags) + 2 if flags else 0)
+        fits = bool(inline) and used <= self.width
+        marked = f"  {self.paint(STYLE.get(action, ''), SYMBOLS.get(action, '?'))} "
+        yield from self.headline(marked, pad(head, column) + "  " + self.colored(fields, action) if fits else head, flags)
+        if fields and not fits and action != "delete":
+            yield from self.fields(fields, drift)
+        if not self.quiet:
+            yield from self.why(change)
+
+    def headline(self, marked: str, text: str, flags: str) -> Iterator[str]:
+        painted = self.paint("warn", flags)
+        if not flags:
+            yield (marked + text).rstrip()
+        elif 4 + width_of(_plain(text)) + 2 + width_of(flags) <= self.width:
+            yield f"{marked}{text.rstrip()}  {painted}"
+        else:
+            yield (marked + text).rstrip()
+            yield f"      {painted}"
+
+    def inline(self, fields: Sequence[Line], action: str) -> str:
+        if not fields or (len(fields) > 3 and action != "delete"):
+            return ""
+        return ", ".join(f"{f.path}: {f.text}" for f in fields)
+
+    def colored(self, fields: Sequence[Line], action: str) -> str:
+        if action == "delete":
+            return self.paint("dim", self.inline(fields, action))
+        return ", ".join(f"{self.paint('dim', f.path + ':')} {self.value(f)}" for f in fields)
+
+    def value(self, field: Line) -> str:
+        if not (field.plus or field.minus):
+            return field.text
+        return " ".join(
+            (*(self.paint("green", f"+{p}") for p in field.plus), *(self.paint("red", f"-{m}") for m in field.minus)),
+        )
+
+    def fields(self, fields: Sequence[Line], drift: bool) -> Iterator[str]:
+        column = min(max(width_of(f.path) for f in fields), self.width // 3)
+        for field in fields:
+            origin = " (config)" if drift and field.origin == "config" else ""
+            lead, body = pad(f"        {field.path}", 8 + column) + "  ", field.text + origin
+            if width_of(lead) > self.width // 2:
+                yield lead.rstrip()
+                lead = " " * 12
+            for line in hang(lead, body, self.width):
+                yield self.tinted(line, field)
+
+    def tinted(self, line: str, field: Line) -> str:
+        """Colour for a line that is already laid out: members of a set green and red, everything else as it is."""
+        if not (self.paint.color and (field.plus or field.minus)):
+            return line
+        plus, minus = {f"+{p}" for p in field.plus}, {f"-{m}" for m in field.minus}
+        styles = {**dict.fromkeys(plus, "green"), **dict.fromkeys(minus, "red")}
+        return " ".join(self.paint(styles[w], w) if w in styles else w for w in line.split(" "))
+
+    def flags(self, change: Doc) -> str:
+        found = []
+        if change.get("origin") == "conflict":
+            found.append("! conflict: changed on both sides")
+        if change.get("moved_from"):
+            found.append(f"renamed from {clean(change['moved_from'])}")
+        if change.get("action") == "delete" and not change.get("reversible", True):
+            found.append("cannot be undone")
+        if self.many_targets:
+            found.append(f"in {clean(change.get('target', ''))}")
+        return f"[{'; '.join(found)}]" if found else ""
+
+    def why(self, change: Doc) -> Iterator[str]:
+        for sentence in filter(None, (attribution(change), *(clean(b) for b in change.get("because") or ()))):
+            for line in hang("        ", sentence, self.width):
+                yield self.paint("dim", line)
+
+    def manual(self, doc: Doc) -> Iterator[str]:
+        steps = rows(doc, "manual_steps")
+        if not steps:
+            return
+        yield from self.title(f"To do by hand ({len(steps):,})", "the platform has no API for it")
+        for step in steps:
+            yield f"  * {clean(step.get('address', ''))}{self.where(step)}"
+            yield from hang("      ", clean(step.get("instructions", "")), self.width)
+            values = step.get("values") or {}
+            column = max((width_of(clean(k)) for k in values), default=0)
+            for name, value in values.items():
+                yield from hang(pad(f"        {clean(name)}", 8 + column) + "  ", show(value), self.width)
+            if step.get("verify"):
+                yield from hang("      done when: ", clean(step["verify"]), self.width)
+
+    def where(self, item: Doc) -> str:
+        return f"  [in {clean(item.get('target', ''))}]" if self.many_targets else ""
+
+    def access(self, doc: Doc) -> Iterator[str]:
+        delta, known = doc.get("access") or {}, names(doc)
+        lost, gained = people(rows(delta, "lost"), known), people(rows(delta, "gained"), known)
+        if not (lost or gained):
+            return
+        yield from self.title("Access")
+        if lost:
+            yield self.paint("red", f"  {count(len(lost), 'person', 'people')} {'loses' if len(lost) == 1 else 'lose'}:")
+            yield from self.persons(lost, "-", "red", 10)
+        if gained:
+            yield self.paint("green", f"  {count(len(gained), 'person', 'people')} {'gains' if len(gained) == 1 else 'gain'}:")
+            shown = gained if len(gained) <= GAINING + 5 else gained[:GAINING]
+            yield from self.persons(shown, "+", "green", 4)
+            if len(shown) < len(gained):
+                hidden = gained[len(shown) :]
+                grants = sum(p.total for p in hidden)
+                yield self.paint("dim", f"    ... and {len(hidden):,} more people with {count(grants, 'grant')}; {MORE}")
+
+    def persons(self, listed: Sequence[Person], symbol: str, style: str, limit: int) -> Iterator[str]:
+        for person in listed:
+            who = f"{clean(person.name)} {clean(person.member)}" if person.name else clean(person.member)
+            grants = "; ".join(grant(role, path, where, limit) for (role, path), where in person.grants.items())
+            first, *more = hang(f"    {symbol} ", f"{who}: {grants}", self.width)
+            yield first.replace(f"    {symbol} ", f"    {self.paint(style, symbol)} ", 1)
+            yield from ("  " + line for line in more)
+
+    def guards(self, doc: Doc) -> Iterator[str]:
+        refused, passed = guards(doc, "refused"), guards(doc, "passed")
+        if not refused:
+            return
+        yield from self.title(self.paint("bad", "Refused"), "nothing of this plan can be applied as it stands")
+        for guard in refused:
+            yield from self.refusal(guard)
+        if passed and not self.quiet:
+            for line in hang("  passed: ", ", ".join(clean(g.get("guard", "")) for g in passed), self.width):
+                yield self.paint("dim", line)
+
+    def refusal(self, guard: Doc) -> Iterator[str]:
+        first, *more = hang(f"  ! {clean(guard.get('guard', ''))}: ", clean(guard.get("summary", "")), self.width)
+        yield self.paint("bad", first)
+        yield from more
+        items = guard.get("items") or ()
+        shown = items if len(items) <= GUARD_ITEMS + 5 else items[:GUARD_ITEMS]
+        for item in shown:
+            yield from hang("      - ", clean(item), self.width)
+        if len(shown) < len(items):
+            yield self.paint("dim", f"      ... and {len(items) - len(shown):,} more; {MORE}")
+        if guard.get("setting"):
+            yield from hang("      setting:  ", clean(guard["setting"]), self.width)
+        if guard.get("override"):
+            yield from hang("      override: ", clean(guard["override"]), self.width)
+
+    def costs(self, doc: Doc) -> Iterator[str]:
+        listed = rows(doc, "costs")
+        if listed:
+            yield from self.title(f"Costs money ({len(listed):,})")
+            yield from self.few(
+                [f"{clean(c.get('address', ''))}: {clean(c.get('description', ''))}{self.where(c)}" for c in listed], PER_KIND
+            )
+
+    def unmanaged(self, doc: Doc) -> Iterator[str]:
+        listed = rows(doc, "unmanaged")
+        if listed and not self.quiet:
+            yield from self.title(f"Unmanaged ({len(listed):,})", "live, not in the config, left alone")
+            yield from self.few([clean(u.get("address", "")) + self.where(u) for u in listed], UNMANAGED)
+
+    def observed(self, doc: Doc) -> Iterator[str]:
+        listed = rows(doc, "observed")
+        if listed and not self.quiet:
+            yield from self.title(f"Worth knowing ({len(listed):,})")
+            yield from self.few(
+                [f"{clean(o.get('address', ''))}: {clean(o.get('attribute', ''))} {_word(o.get('value'))}" for o in listed], NOTES
+            )
+
+    def few(self, lines: Sequence[str], limit: int) -> Iterator[str]:
+        shown = lines if len(lines) <= limit + 2 else lines[:limit]
+        for line in shown:
+            first, *more = hang("    ", line, self.width)
+            yield from (first, *("  " + m for m in more))
+        if len(shown) < len(lines):
+            yield self.paint("dim", f"    ... and {len(lines) - len(shown):,} more; {MORE}")
+
+    def notes(self, doc: Doc) -> Iterator[str]:
+        listed = rows(doc, "diagnostics")
+        if listed and not self.quiet:
+            yield diagnostics(listed, color=self.paint.color, width=self.width).rstrip("\n")
+
+    def tail(self, doc: Doc) -> Iterator[str]:
+        if not self.quiet and (words := estimate(doc)):
+            yield words
+        yield self.paint("bold", summary(doc))
+
+
+def _word(value: object) -> str:
+    return clean(value) if isinstance(value, str) else show(value)
+
+
+def _plain(text: str) -> str:
+    """Without our own colours, for measuring."""
+    if "\x1b" not in text:
+        return text
+    import re
+
+    return re.sub("\x1b\\[[0-9;]*m", "", text)

@@ -1,0 +1,214 @@
+"""A plan document arranged for reading: which changes stand together, what is folded, who gains what. Shared by all human formats.
+
+Invariant: folding hides only creates and updates that destroy nothing; every delete, every destructive change and every person who loses
+access is in what these functions return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from orgform.codec import Struct
+from orgform.render.values import Line, created, differences
+from orgform.render.words import clean, count, listing
+
+Doc = Mapping[str, Any]
+SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
+VERBS = {"create": "to create", "update": "to update", "delete": "to delete"}
+FOLD_SLACK = 5  # hiding fewer than this saves no reading
+
+
+class Group(Struct, frozen=True):
+    """Changes of one kind. `folded`: action -> how many are not in `changes`."""
+
+    kind: str
+    changes: tuple[Doc, ...]
+    folded: dict[str, int] = {}
+
+
+class Section(Struct, frozen=True):
+    title: str
+    note: str
+    groups: tuple[Group, ...]
+    drift: bool = False
+
+    @property
+    def total(self) -> int:
+        return sum(len(g.changes) + sum(g.folded.values()) for g in self.groups)
+
+
+class Person(Struct, frozen=True):
+    """One member's gain or loss. `grants`: how it comes (`admin, direct`) -> where; `""` is the company itself."""
+
+    member: str
+    name: str
+    grants: dict[tuple[str, str], tuple[str, ...]]
+
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.grants.values()))
+
+
+def rows(doc: Doc, name: str) -> Sequence[Doc]:
+    """A list of the document, empty where it is missing."""
+    return doc.get(name) or ()
+
+
+def sections(doc: Doc, limit: int | None) -> tuple[Section, ...]:
+    """What was asked for, then what was changed outside. At most `limit` foldable changes for each kind and action (None: all)."""
+    asked = [c for c in rows(doc, "changes") if c.get("origin") not in ("drift", "conflict")]
+    drifted = [c for c in rows(doc, "changes") if c.get("origin") in ("drift", "conflict")]
+    made = (
+        Section("Asked for by the config", "", grouped(asked, limit)),
+        Section("Changed outside of orgform", "an apply puts back what the config says", grouped(drifted, limit), drift=True),
+    )
+    return tuple(s for s in made if s.groups)
+
+
+def grouped(changes: Iterable[Doc], limit: int | None) -> tuple[Group, ...]:
+    by_kind: dict[str, list[Doc]] = {}
+    for change in changes:
+        by_kind.setdefault(kind_of(change), []).append(change)
+    return tuple(_fold(kind, listed, limit) for kind, listed in by_kind.items())
+
+
+def _fold(kind: str, changes: Sequence[Doc], limit: int | None) -> Group:
+    if limit is None or len(changes) <= limit + FOLD_SLACK:
+        return Group(kind, tuple(changes))
+    totals: dict[str, int] = {}
+    for change in filter(foldable, changes):
+        totals[change["action"]] = totals.get(change["action"], 0) + 1
+    shown: dict[str, int] = {}
+    kept = [c for c in changes if not foldable(c) or _fits(c["action"], totals, shown, limit)]
+    folded = {action: total - shown.get(action, 0) for action, total in totals.items() if total > shown.get(action, 0)}
+    return Group(kind, tuple(kept), folded)
+
+
+def _fits(action: str, totals: dict[str, int], shown: dict[str, int], limit: int) -> bool:
+    room = totals[action] if totals[action] <= limit + FOLD_SLACK else limit
+    if shown.get(action, 0) >= room:
+        return False
+    shown[action] = shown.get(action, 0) + 1
+    return True
+
+
+def foldable(change: Doc) -> bool:
+    """What destroys nothing and is not disputed may be folded away."""
+    return change.get("action") in ("create", "update") and change.get("risk") != "destructive" and change.get("origin") != "conflict"
+
+
+def kind_of(item: Doc) -> str:
+    return str(item.get("address", "")).partition("/")[0]
+
+
+def lines_of(change: Doc) -> list[Line]:
+    """The fields of a change: all of a create, the differing ones of an update; of a delete what it had."""
+    before, after = change.get("before"), change.get("after")
+    if change.get("action") == "create":
+        return created(after or {})
+    if change.get("action") == "delete":
+        return created(before or {})
+    return differences(before, after, change.get("fields") or ())
+
+
+def attribution(change: Doc) -> str:
+    """`changed by dana@acme.com in the web console, 2026-11-20 14:02Z`"""
+    who = change.get("attribution")
+    if not who:
+        return ""
+    client = f" in {clean(who['client'])}" if who.get("client") else ""
+    return f"changed by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
+
+
+def moment(time: object) -> str:
+    """ISO 8601 shortened to minutes: `2026-11-20 14:02Z`. What has another form stays as it is."""
+    text = clean(time)
+    if len(text) >= 16 and text[10] == "T" and text[4] == text[7] == "-":
+        return f"{text[:10]} {text[11:16]}{'Z' if text.endswith(('Z', '+00:00')) else ''}"
+    return text
+
+
+def names(doc: Doc) -> dict[str, str]:
+    """Address and bare key -> the name that people know it by, from the changes' labels."""
+    found: dict[str, str] = {}
+    for change in rows(doc, "changes"):
+        label, address = change.get("label"), str(change.get("address", ""))
+        if label and address.count("/") == 1:
+            found[address] = label
+            found.setdefault(address.partition("/")[2], label)
+    return found
+
+
+def people(items: Iterable[Doc], known: Mapping[str, str]) -> tuple[Person, ...]:
+    """Access items by person, in order of their addresses."""
+    by_member: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for item in items:
+        member = str(item.get("member", ""))
+        how = (str(item.get("role", "")), str(item.get("path", "")))
+        by_member.setdefault(member, {}).setdefault(how, []).append(str(item.get("workspace", "")))
+    return tuple(
+        Person(m, known.get(m, ""), {how: tuple(where) for how, where in grants.items()}) for m, grants in sorted(by_member.items())
+    )
+
+
+def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
+    """`admin in brand-x-us and brand-x-eu (direct)`; the company-level role is `owner of the company`."""
+    spaces = [clean(w) for w in where if w]
+    shown = spaces if len(spaces) <= limit + 2 else spaces[:limit]
+    more = [f"{len(spaces) - len(shown):,} more workspaces"] if len(shown) < len(spaces) else []
+    places = (["the company"] if len(spaces) < len(where) else []) + shown + more
+    how = f" ({clean(path)})" if path and path != "direct" else ""
+    return f"{clean(role)} in {listing(places)}{how}"
+
+
+def summary(doc: Doc) -> str:
+    """`Plan: 3 to create, 1 to update, 0 to delete, 0 manual. 2 unmanaged.`"""
+    numbers = doc.get("summary") or {}
+    create, update, delete, manual, unmanaged = (
+        int(numbers.get(name) or 0) for name in ("create", "update", "delete", "manual", "unmanaged")
+    )
+    tail = f" {unmanaged:,} unmanaged." if unmanaged else ""
+    if not (create or update or delete or manual):
+        return f"No changes: the live system is as the config says.{tail}"
+    return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual.{tail}"
+
+
+def estimate(doc: Doc) -> str:
+    """`About 12 API calls, 3 seconds.`, empty where nothing is to do."""
+    numbers = doc.get("estimate") or {}
+    calls, seconds = int(numbers.get("api_calls") or 0), float(numbers.get("seconds") or 0)
+    return f"About {count(calls, 'API call')}, {duration(seconds)}." if calls else ""
+
+
+def duration(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 120:
+        return count(round(seconds), "second")
+    return count(round(seconds / 60), "minute") if seconds < 7200 else count(round(seconds / 3600), "hour")
+
+
+def guards(doc: Doc, verdict: str) -> list[Doc]:
+    return [g for g in rows(doc, "guards") if g.get("verdict") == verdict]
+
+
+def base_words(doc: Doc) -> str:
+    """`the ledger, revision 12` | `git:main at 1a2b3c4` | empty where there is none."""
+    base = doc.get("base") or {}
+    source, revision = clean(base.get("source") or "none"), clean(base.get("revision") or "")
+    if source == "none":
+        return ""
+    if source.startswith("git:"):
+        return f"{source} at {revision[:12]}" if revision else source
+    return f"the {source}, revision {revision}" if revision else f"the {source}"
+
+
+def target_words(doc: Doc) -> list[str]:
+    """`acme (local: acme.db)`, with a word where it was not read completely."""
+    found = []
+    for name, target in (doc.get("targets") or {}).items():
+        provider, system = clean(target.get("provider", "")), clean(target.get("system", ""))
+        what = system if system.startswith(provider) else f"{provider}: {system}" if system else provider
+        found.append(f"{clean(name)} ({what}){'' if target.get('complete', True) else ', read incompletely'}")
+    return found

@@ -1,0 +1,260 @@
+"""Plan documents made by hand, one for each thing that a reader must see well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orgform.codec import to_builtins
+from orgform.diagnostics import Diagnostic, Source
+from orgform.model import (
+    AccessDelta,
+    AccessItem,
+    Address,
+    Attribution,
+    Change,
+    Cost,
+    Estimate,
+    FieldChange,
+    GuardVerdict,
+    ManualStep,
+    Observed,
+    Plan,
+    PlanBase,
+    PlanTarget,
+    Unmanaged,
+)
+
+ACME = {"acme": PlanTarget("local", True, "local:acme.db")}
+
+
+def doc(plan: Plan) -> dict[str, Any]:
+    return to_builtins(plan)
+
+
+def make(**fields: Any) -> Plan:
+    changes = fields.get("changes", ())
+    summary = {action: sum(c.action == action for c in changes) for action in ("create", "update", "delete")}
+    summary |= {"manual": len(fields.get("manual_steps", ())), "unmanaged": len(fields.get("unmanaged", ()))}
+    common = {"tool_version": "0.1.0", "config_digest": "sha256:00", "base": PlanBase("ledger", "12"), "targets": ACME, "summary": summary}
+    return Plan(**{**common, **fields})
+
+
+def create(address: str, label: str = "", **attributes: Any) -> Change:
+    return Change("create", "acme", Address(address), "new", None, attributes, risk="additive", label=label)
+
+
+def update(address: str, before: dict[str, Any], after: dict[str, Any], *fields: str, origin: Any = "config", **more: Any) -> Change:
+    paths = tuple(FieldChange(f, origin) for f in fields)
+    return Change("update", "acme", Address(address), origin, before, after, fields=paths, precondition="sha256:11", **more)
+
+
+def delete(address: str, label: str = "", **attributes: Any) -> Change:
+    return Change(
+        "delete",
+        "acme",
+        Address(address),
+        "config",
+        attributes,
+        None,
+        precondition="sha256:22",
+        risk="destructive",
+        reversible=False,
+        label=label,
+    )
+
+
+def nothing() -> Plan:
+    return make(unmanaged=(Unmanaged("acme", Address("tag/brand-x-us/vip")),))
+
+
+def first() -> Plan:
+    """A company from nothing."""
+    return make(
+        base=PlanBase(),
+        changes=(
+            create("company/company", "Acme Corp", name="Acme Corp", primary_domain="acme.com"),
+            create("domain/acme.com"),
+            create("domain/acme.co.uk", auto_join={"workspace": "brand-x-eu", "role": "viewer"}),
+            create("role/campaign-manager", scope="workspace", extends="member", permissions=["campaigns.write", "contacts.read"]),
+            create("member/alice@acme.com", "Alice Ng", name="Alice Ng", role="owner"),
+            create("member/bob@acme.com", "Bob Roy", name="Bob Roy", role="standard"),
+            create("member/li@acme.com", "李小龍 Lǐ Xiǎolóng", name="李小龍 Lǐ Xiǎolóng", role="standard"),
+            create("group/support", "Support", name="Support", members=["bob@acme.com", "li@acme.com"]),
+            create(
+                "workspace/brand-x-us",
+                "Brand X - US - Production",
+                name="Brand X - US - Production",
+                region="us",
+                labels={"brand": "x", "environment": "production"},
+                settings={"timezone": "America/New_York", "retention_days": 365, "thresholds": {"risk_score": 70}},
+            ),
+            create("workspace/brand-x-eu", "Brand X - EU - Production", name="Brand X - EU - Production", region="eu"),
+            create("membership/brand-x-us/alice@acme.com", role="admin"),
+            create("membership/brand-x-us/group:support", role="member"),
+            create("feature/beta-dashboard", type="boolean", default=False, description="New dashboard", owner="alice@acme.com"),
+            create("feature_value/brand-x-us/beta-dashboard", value=True),
+            create("auto_top_up/brand-x-us", threshold=50, amount=200, max_per_month=3, currency="USD"),
+        ),
+        access=AccessDelta(
+            gained=(
+                AccessItem("alice@acme.com", "", "owner", "direct"),
+                AccessItem("alice@acme.com", "brand-x-eu", "admin", "company admin"),
+                AccessItem("alice@acme.com", "brand-x-us", "admin", "direct"),
+                AccessItem("bob@acme.com", "brand-x-us", "member", "group:support"),
+                AccessItem("li@acme.com", "brand-x-us", "member", "group:support"),
+            )
+        ),
+        costs=(Cost("acme", Address("auto_top_up/brand-x-us"), "buys balance: up to 3 x 200 USD a month"),),
+        observed=(Observed("acme", Address("domain/acme.com"), "status", "pending"),),
+        estimate=Estimate(3, 0.4),
+        diagnostics=(
+            Diagnostic(
+                "info",
+                "ORG501",
+                "no base: nothing was applied here before, so nothing will be deleted",
+                "apply once, or plan with --base REF",
+            ),
+        ),
+    )
+
+
+def everything() -> Plan:
+    """Config changes, drift, conflict, a rename, deletes, manual steps, a refusal, two targets."""
+    tz = {"settings": {"timezone": "Europe/Berlin", "retention_days": 365}, "labels": {"brand": "x", "tier": "gold"}}
+    return make(
+        base=PlanBase("git:main", "1a2b3c4d5e6f7a8b9c0d"),
+        targets={**ACME, "front": PlanTarget("front", False, "https://api2.frontapp.com")},
+        changes=(
+            create("membership/brand-x-us/carol@acme.com", role="admin"),
+            update(
+                "member/bob@acme.com",
+                {"name": "Bob Roy", "role": "standard"},
+                {"name": "Bob Roy", "role": "admin"},
+                "role",
+                label="Bob Roy",
+            ),
+            update("group/support", {"members": ["bob@acme.com", "dan@acme.com"]}, {"members": ["bob@acme.com", "li@acme.com"]}, "members"),
+            update(
+                "workspace/brand-x-eu",
+                tz,
+                {"settings": {"timezone": "Europe/Paris", "retention_days": None}, "labels": {"brand": "x", "owner": "Zoë"}},
+                "settings.timezone",
+                "settings.retention_days",
+                "labels",
+                label="Brand X - EU",
+                because=("the template brand-x changed",),
+            ),
+            update("workspace/brand-y", {"name": "Y"}, {"name": "Y"}, label="Y", moved_from=Address("workspace/brand-old")),
+            Change(
+                "update",
+                "acme",
+                Address("workspace/brand-x-us"),
+                "drift",
+                {"name": "Brand X US", "settings": {"retention_days": 30}},
+                {"name": "Brand X - US", "settings": {"retention_days": 365}},
+                fields=(FieldChange("name", "drift"), FieldChange("settings.retention_days", "config")),
+                precondition="sha256:33",
+                attribution=Attribution("dana@acme.com", "2026-11-20T14:02:31Z", "the web console"),
+                label="Brand X - US",
+            ),
+            Change(
+                "update",
+                "acme",
+                Address("feature/beta-dashboard"),
+                "conflict",
+                {"default": True},
+                {"default": False},
+                fields=(FieldChange("default", "conflict"),),
+                precondition="sha256:44",
+                attribution=Attribution("eve@acme.com", "2026-11-20T09:00:00+00:00"),
+            ),
+            Change("create", "front", Address("tag/brand-x-us/vip"), "drift", None, {"name": "VIP", "color": "red"}, risk="additive"),
+            delete("membership/brand-x-us/bob@acme.com", role="admin"),
+            delete("member/zed@acme.com", "Zed Zimmermann", name="Zed Zimmermann", role="standard", title="Former head of everything"),
+        ),
+        manual_steps=(
+            ManualStep(
+                "front",
+                Address("workspace/brand-x-eu"),
+                "Create the workspace in Front under Settings > Workspaces; the API cannot do it.",
+                {"name": "Brand X - EU", "color": "blue"},
+                "the next plan finds it by its name",
+            ),
+        ),
+        unmanaged=tuple(Unmanaged("acme", Address(f"tag/brand-x-us/t{i}")) for i in range(14)),
+        observed=(Observed("acme", Address("member/li@acme.com"), "status", "invited"),),
+        access=AccessDelta(
+            gained=(
+                AccessItem("bob@acme.com", "", "admin", "direct"),
+                *(AccessItem("bob@acme.com", f"brand-{i}", "admin", "company admin") for i in range(9)),
+                AccessItem("carol@acme.com", "brand-x-us", "admin", "direct"),
+            ),
+            lost=(
+                AccessItem("bob@acme.com", "brand-x-us", "admin", "direct"),
+                AccessItem("zed@acme.com", "", "standard", "direct"),
+                AccessItem("zed@acme.com", "brand-x-eu", "member", "parent:brand-x > group:support"),
+            ),
+        ),
+        guards=(
+            GuardVerdict("own-access", "passed", "the token's own access stays"),
+            GuardVerdict(
+                "deletes",
+                "refused",
+                "3 of 4 members of brand-x-us would go, more than 25 %",
+                ("membership/brand-x-us/bob@acme.com",),
+                "policy.deletes.percent: 25",
+                "--allow 'deletes:membership/brand-x-us/*'",
+            ),
+            GuardVerdict("incomplete-read", "passed", "every collection was read completely"),
+        ),
+        costs=(Cost("acme", Address("auto_top_up/brand-x-us"), "buys balance"),),
+        estimate=Estimate(11, 1.6),
+        diagnostics=(
+            Diagnostic(
+                "warning",
+                "ORG410",
+                "`until` without `reason`",
+                "write `reason: ...` beside it, so that others know why it is time-boxed",
+                Source("members.yaml", 12, 18, 5, "  bob@acme.com: {until: 2027-01-31}"),
+            ),
+        ),
+    )
+
+
+def large(creates: int = 10_000, deletes: int = 60) -> Plan:
+    return make(
+        changes=(
+            *(create(f"member/user{i:05}@acme.com", f"User {i}", name=f"User {i}", role="standard") for i in range(creates)),
+            *(delete(f"tag/brand-x-us/old{i:03}", name=f"old {i}") for i in range(deletes)),
+        ),
+        access=AccessDelta(gained=tuple(AccessItem(f"user{i:05}@acme.com", "", "standard", "direct") for i in range(creates))),
+        estimate=Estimate(60, 640),
+    )
+
+
+def hostile() -> Plan:
+    """Names that try to forge lines, colours, annotations, markup and links."""
+    evil = 'x\x1b[2J\r\n::error::owned\n\u202egnp\u200b|`</pre><script>alert(1)</script>``` @everyone =cmd|" -' + "é" * 10
+    return make(
+        targets={evil: PlanTarget(evil, False, evil)},
+        changes=(
+            create(f"member/{evil}", evil, name=evil, labels={evil: evil}),
+            update(
+                f"workspace/{evil}",
+                {"name": evil, "tags": [evil]},
+                {"name": "y", "tags": ["y", evil]},
+                "name",
+                "tags",
+                label=evil,
+                because=(evil,),
+            ),
+            delete(f"tag/{evil}", evil, name=evil),
+        ),
+        manual_steps=(ManualStep(evil, Address(evil), evil, {evil: evil}, evil),),
+        unmanaged=(Unmanaged(evil, Address(evil)),),
+        observed=(Observed(evil, Address(evil), evil, evil),),
+        access=AccessDelta(gained=(AccessItem(evil, evil, evil, evil),), lost=(AccessItem(evil, "", evil, "direct"),)),
+        guards=(GuardVerdict(evil, "refused", evil, (evil,), evil, evil),),
+        costs=(Cost(evil, Address(evil), evil),),
+        diagnostics=(Diagnostic("error", evil, evil, evil, Source(evil, 3, 4, 80, evil), related=(Source(evil, 1, 1, 1, evil),)),),
+    )
