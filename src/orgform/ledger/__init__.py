@@ -1,0 +1,10 @@
+"""What was last applied, what was done when by whom, and who may write now.
+
+Invariant: everything recorded goes in whole transactions, each of which proves that the apply still holds its lock; what is recorded
+survives `kill -9` and a power cut. Attributes that `base` returns are shared between equal resources and must not be changed.
+"""
+
+from orgform.ledger.lock import Lock
+from orgform.ledger.store import Ledger, RecordedChange, RunRecorder, open_ledger
+
+__all__ = ["Ledger", "Lock", "RecordedChange", "RunRecorder", "open_ledger"]

@@ -1,0 +1,344 @@
+"""The ledger's contents: base, runs, renames, and which secret goes where."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orgform.codec import Struct, decode, encode, to_builtins
+from orgform.errors import LedgerError
+from orgform.kinds import load_kinds
+from orgform.ledger.database import Connection, Database, database_at
+from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
+from orgform.ledger.renames import renamed
+from orgform.ledger.schema import bring_up_to_date, version_of_now
+from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, Remember, kind_of
+
+PLANNED = "planned"
+
+_BEGIN = "INSERT INTO orgform_runs (run, started, actor, token, systems, tool_version, config_digest, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class RecordedChange(Struct, frozen=True):
+    """One change of a run, as the ledger has it. `live`: all attributes that the resource had before, where there was one.
+
+    `status` is an outcome's, or `planned`: the run was cut off before this one was recorded, it may or may not have been done.
+    """
+
+    change: Change
+    status: str
+    detail: str
+    live: Attributes | None = None
+
+
+class Ledger:
+    """An open ledger. Used by one thread; a lock renews itself beside it."""
+
+    def __init__(self, database: Database, connection: Connection | None, *, writable: bool) -> None:
+        self._database = database
+        self._connection = connection
+        self.writable = writable
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people; without a password."""
+        return self._database.name
+
+    @property
+    def shared(self) -> bool:
+        """Whether systems of several config folders may meet in it."""
+        return self._database.shared
+
+    def base(self, system: str) -> tuple[dict[Address, Base] | None, int]:
+        """What was last applied there and its revision; `None` where nothing ever was."""
+        with self._reading() as connection:
+            row = connection and connection.one("SELECT revision FROM orgform_systems WHERE system = ?", (system,))
+            if not connection or not row:
+                return None, 0
+            rows = connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,))
+            return _bases(rows), row[0]
+
+    def moved(self, system: str) -> frozenset[tuple[Address, Address]]:
+        """Renames that were done there: (from, to)."""
+        with self._reading() as connection:
+            rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
+            return frozenset((Address(old), Address(new)) for old, new in rows)
+
+    def allowed(self, target: str) -> frozenset[tuple[str, str]]:
+        """(origin, reference) pairs that the target's secrets were last applied with."""
+        with self._reading() as connection:
+            rows = connection.run("SELECT origin, reference FROM orgform_secrets WHERE target = ?", (target,)) if connection else ()
+            return frozenset((origin, reference) for origin, reference in rows)
+
+    def allow(self, target: str, origin: str, reference: str) -> None:
+        """From now on this secret of the target goes to this origin and to no other."""
+        with self._writing() as connection:
+            connection.run("DELETE FROM orgform_secrets WHERE target = ? AND reference = ?", (target, reference))
+            connection.run("INSERT INTO orgform_secrets (target, reference, origin) VALUES (?, ?, ?)", (target, reference, origin))
+
+    @contextmanager
+    def lock(self, systems: Sequence[str], actor: str, *, lease: float = LEASE_SECONDS) -> Iterator[Lock]:
+        """Nobody else applies to these systems until the end. Raises `LockHeld`."""
+        with acquire(self._to_write(), self._database, systems, actor, lease).kept() as lock:
+            yield lock
+
+    def begin_run(
+        self, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, *, claims: Mapping[str, str] | None = None
+    ) -> RunRecorder:
+        """Writes down what is going to be tried, before anything is. `systems`: target -> system; `claims`: kind -> target, needed
+        where there are several targets."""
+        return RunRecorder(self._to_write(), lock, plan, systems, actor, claims or {})
+
+    def history(self, run: str | None = None) -> dict[str, Any]:
+        """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried.
+
+        With `run` (or the beginning of one): that one, `changes` as a list of outcomes. An unfinished run is `running` or `interrupted`.
+        """
+        with self._reading() as connection:
+            runs = _runs(connection, self._database, run or "") if connection else []
+            if run is None:
+                return {"runs": runs}
+            found = _only(run, runs)
+            found["changes"] = [_told(c) for c in _recorded(connection, found["run"])] if connection else []
+            return {"runs": [found]}
+
+    def recorded(self, run: str) -> list[RecordedChange]:
+        """The changes of a run with their pre-images, in the order of its plan."""
+        with self._reading() as connection:
+            found = _only(run, _runs(connection, self._database, run) if connection else [])
+            return _recorded(connection, found["run"]) if connection else []
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection | None]:
+        if self._connection is None:
+            yield None
+            return
+        with self._connection.transaction(write=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._to_write().transaction(write=True) as connection:
+            yield connection
+
+    def _to_write(self) -> Connection:
+        if self._connection is None or not self.writable:
+            raise LedgerError(f"the ledger {self.name} was opened for reading only")
+        return self._connection
+
+
+class RunRecorder:
+    """Records one run. Every call is one transaction and raises `LedgerError` when the lock is lost or nothing can be written."""
+
+    def __init__(
+        self, connection: Connection, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, claims: Mapping[str, str]
+    ) -> None:
+        self.run = _new_run()
+        self._connection = connection
+        self._lock = lock
+        self._plan = plan
+        self._systems = dict(systems)
+        self._claims = {**claims, **{kind_of(c.address): c.target for c in plan.changes}}
+        self._positions = {(c.address, c.action): n for n, c in enumerate(plan.changes)}
+        self._protected = frozenset(plan.ledger.protect)
+        self._touched: set[str] = set()
+        self._begin(actor)
+
+    def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes] | None = None) -> None:
+        """What became of some changes, and base of those that are done. `live`: what the resources were before, for undo."""
+        before = live or {}
+        rows = [
+            (o.status, o.detail, _text(before.get(c.moved_from or c.address)), self.run, self._positions[c.address, c.action])
+            for c, o in outcomes
+        ]
+        done = [c for c, o in outcomes if o.status == "done"]
+        with self._writing() as connection:
+            connection.many("UPDATE orgform_changes SET status = ?, detail = ?, live = ? WHERE run = ? AND position = ?", rows)
+            self._put(connection, {c.address: Base(c.after, c.address in self._protected) for c in done if c.after is not None})
+            self._drop(connection, [c.address for c in done if c.after is None])
+            for change in done:
+                if change.moved_from:
+                    self._move(connection, change.moved_from, change.address)
+
+    def remember(self, ledger: Remember) -> None:
+        """What the plan says of base besides its changes. A rename that is one of its changes is recorded when that one is done."""
+        renames = {(c.moved_from, c.address) for c in self._plan.changes if c.moved_from}
+        with self._writing() as connection:
+            self._touch(connection, self._systems.values())
+            self._put(connection, ledger.remember)
+            self._drop(connection, ledger.forget)
+            for move in ledger.moved:
+                if (move.from_, move.to) not in renames:
+                    self._move(connection, move.from_, move.to)
+
+    def finish(self, outcome: str) -> None:
+        with self._writing() as connection:
+            connection.run("UPDATE orgform_runs SET finished = ?, outcome = ? WHERE run = ?", (_now(), outcome, self.run))
+
+    def _begin(self, actor: str) -> None:
+        plan = self._plan
+        base = encode(plan.base).decode()
+        run = (self.run, _now(), actor, self._lock.token, _text(self._systems), plan.tool_version, plan.config_digest, base)
+        changes = [(self.run, n, PLANNED, "", encode(c).decode()) for n, c in enumerate(plan.changes)]
+        with self._writing() as connection:
+            connection.run(_BEGIN, run)
+            connection.many("INSERT INTO orgform_changes (run, position, status, detail, change) VALUES (?, ?, ?, ?, ?)", changes)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._connection.transaction(write=True) as connection:
+            self._lock.renew(connection)
+            yield connection
+
+    def _touch(self, connection: Connection, systems: Iterable[str]) -> None:
+        """A run raises the revision of a system once, with the first thing that it records of it."""
+        for system in sorted(set(systems) - self._touched):
+            connection.run(
+                "INSERT INTO orgform_systems (system, revision) VALUES (?, 1) "
+                "ON CONFLICT (system) DO UPDATE SET revision = orgform_systems.revision + 1",
+                (system,),
+            )
+            self._touched.add(system)
+
+    def _put(self, connection: Connection, bases: Mapping[Address, Base]) -> None:
+        self._touch(connection, {self._system_of(address) for address in bases})
+        connection.many(
+            "INSERT INTO orgform_base (system, address, attributes, prevent_destroy) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (system, address) DO UPDATE SET attributes = excluded.attributes, prevent_destroy = excluded.prevent_destroy",
+            [(self._system_of(a), a, encode(b.attributes).decode(), int(b.prevent_destroy)) for a, b in bases.items()],
+        )
+
+    def _drop(self, connection: Connection, addresses: Iterable[Address]) -> None:
+        rows = [(self._system_of(address), address) for address in addresses]
+        self._touch(connection, {system for system, _ in rows})
+        connection.many("DELETE FROM orgform_base WHERE system = ? AND address = ?", rows)
+
+    def _move(self, connection: Connection, old: Address, new: Address) -> None:
+        """Everything in base that names the old address follows, as it does in the live system."""
+        system = self._system_of(new)
+        known = _bases(connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,)))
+        moved = list(renamed(known.items(), old, new, load_kinds()))
+        self._drop(connection, [before for before, _, _ in moved])
+        # The renamed resource itself was put with its new values already.
+        self._put(connection, {after: base for _, after, base in moved if not (after == new and new in known)})
+        connection.run(
+            "INSERT INTO orgform_moved (system, old, new, run) VALUES (?, ?, ?, ?) ON CONFLICT (system, old, new) DO NOTHING",
+            (system, old, new, self.run),
+        )
+
+    def _system_of(self, address: Address) -> str:
+        return self._systems[self._claims.get(kind_of(address)) or next(iter(self._systems))]
+
+
+def open_ledger(where: str | Path, *, create: bool) -> Ledger:
+    """The ledger at a path or URL. Without `create` it is for reading only, and one that is not there is empty: nothing is created.
+
+    Raises `LedgerError`: no ledger, a newer one, not readable, not reachable, no driver.
+    """
+    database = database_at(where, read_only=not create)
+    if create:
+        database.prepare()
+    elif not database.exists():
+        return Ledger(database, None, writable=False)
+    connection = database.connect()
+    try:
+        if create:
+            bring_up_to_date(connection, database)
+        elif not version_of_now(connection, database):
+            connection.close()
+            return Ledger(database, None, writable=False)
+    except BaseException:
+        connection.close()
+        raise
+    return Ledger(database, connection, writable=create)
+
+
+def _bases(rows: Iterable[tuple[str, str, int]]) -> dict[Address, Base]:
+    """Equal attributes become one object: most rows of a company are memberships that say the same."""
+    bases: dict[Address, Base] = {}
+    known: dict[tuple[str, int], Base] = {}
+    with _no_collector():
+        for address, text, protected in rows:
+            base = known.get((text, protected))
+            if base is None:
+                base = known[text, protected] = Base(decode(text), bool(protected))
+            bases[address] = base  # type: ignore[index]
+    return bases
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Hundreds of thousands of new objects, none of them garbage: looking for cycles among them would take as long as the work."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _runs(connection: Connection, database: Database, beginning: str) -> list[dict[str, Any]]:
+    rows = connection.run(
+        "SELECT r.run, r.started, r.finished, r.actor, r.outcome, r.token, "
+        "(SELECT count(*) FROM orgform_changes c WHERE c.run = r.run) FROM orgform_runs r "
+        "WHERE substr(r.run, 1, ?) = ? ORDER BY r.started DESC, r.token DESC",
+        (len(beginning), beginning),
+    ).fetchall()
+    return [
+        {
+            "run": run,
+            "started": started,
+            "finished": finished,
+            "actor": actor,
+            "outcome": outcome or ("running" if is_running(connection, database, token) else "interrupted"),
+            "changes": changes,
+        }
+        for run, started, finished, actor, outcome, token, changes in rows
+    ]
+
+
+def _only(run: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    exact = [r for r in runs if r["run"] == run]
+    if len(exact or runs) != 1:
+        problem = "is the beginning of several" if runs else "is not known"
+        raise LedgerError(f"the run {run!r} {problem}", hint="`orgform history` lists the runs")
+    return (exact or runs)[0]
+
+
+def _recorded(connection: Connection, run: str) -> list[RecordedChange]:
+    rows = connection.run("SELECT change, status, detail, live FROM orgform_changes WHERE run = ? ORDER BY position", (run,))
+    return [RecordedChange(decode(change, Change), status, detail, decode(live) if live else None) for change, status, detail, live in rows]
+
+
+def _told(recorded: RecordedChange) -> dict[str, Any]:
+    change = recorded.change
+    cut_off = recorded.status == PLANNED
+    told: dict[str, Any] = to_builtins(Outcome(change.target, change.address, change.action, "skipped", recorded.detail, change.label))
+    told["status"] = "unknown" if cut_off else recorded.status
+    if cut_off:
+        told["detail"] = "the run was cut off before this was recorded; the next plan shows whether it was done"
+    return told
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else encode(value).decode()
+
+
+def _new_run() -> str:
+    """Sorts by time, and is unique among all ledgers: idempotency keys are made from it."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
