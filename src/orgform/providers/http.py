@@ -1,0 +1,348 @@
+"""HTTP as providers use it: one session for a live system, with paging, retries and typed answers. The only importer of httpx.
+
+Invariant: a token goes to the session's own origin and nowhere else (no redirect and no link leads a request away), and no error holds
+a header or a token. A request is repeated only where repeating cannot do anything twice.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import httpx
+
+from orgform.codec import DecodeError, Struct, decode, encode
+from orgform.errors import ProviderError
+
+T = TypeVar("T")
+
+TRIES: Final = 6
+FIRST_WAIT: Final = 0.5
+RETRIED: Final = frozenset({429, 502, 503, 504})
+MOST_REDIRECTS: Final = 3
+_USER_AGENT: Final = "orgform"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+class HttpError(ProviderError):
+    """A request that did not get what it asked for.
+
+    `status`: of the answer; None where there was none. `code`: of the problem document. `maybe_done`: the request may have been carried out.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: str = "", maybe_done: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.maybe_done = maybe_done
+
+
+class Answer(Struct, Generic[T], frozen=True):
+    """`headers` have lower-case names."""
+
+    status: int
+    value: T
+    headers: dict[str, str]
+
+
+class _Problem(Struct):
+    """What an error body may say, of RFC 9457 and of what others do."""
+
+    detail: Any = None
+    title: Any = None
+    code: Any = None
+    message: Any = None
+    error: Any = None
+
+
+class Session:
+    """Talks to one origin. Safe to use from several threads: each has an httpx.Client of its own, which is what makes writes fast."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        max_wait: float = 30.0,
+        timeout: float = 60.0,
+        user_agent: str = _USER_AGENT,
+        headers: Mapping[str, str] | None = None,
+        ca: Path | None = None,
+    ) -> None:
+        """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust instead of the usual ones.
+
+        `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side.
+        """
+        self._base = httpx.URL(base_url.rstrip("/") + "/")
+        self.origin = _origin(self._base)
+        self._headers = {"user-agent": user_agent, "accept": "application/json", **(headers or {})}
+        if token is not None:
+            self._headers["authorization"] = f"Bearer {token}"
+        self._transport = transport
+        self._max_wait = max_wait
+        self._timeout = httpx.Timeout(timeout, connect=min(timeout, 10.0))
+        self._verify = _trust(self._base, ca) if transport is None else False
+        self._local = threading.local()
+        self._clients: list[httpx.Client] = []
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._local = threading.local()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool,
+        type: type[T] | Any = Any,
+    ) -> Answer[T]:
+        """Sends one request, repeats it while that may help, and decodes the answer as `type` (`None` where it has no body).
+
+        `path` is relative to the base URL, or a link on the same origin. `idempotent`: doing it twice is doing it once. Raises `HttpError`.
+        """
+        url = self._resolve(path)
+        content = None if json is None else encode(json)
+        sent = dict(headers or {})
+        if content is not None:
+            sent.setdefault("content-type", "application/json")
+        response = self._settled(method, url, content, sent, idempotent)
+        return Answer(response.status_code, self._decoded(method, url, response, type), dict(response.headers))
+
+    def pages(self, path: str, *, type: type[T], following: Callable[[T], str | None]) -> Iterator[T]:
+        """Every page from `path` on; `following` gives a page's next path or link. Raises `HttpError`, also where pages go in a circle."""
+        seen: set[str] = set()
+        link: str | None = path
+        while link is not None:
+            if link in seen:
+                raise HttpError(f"GET {self._resolve(link).path}: the pages go in a circle")
+            seen.add(link)
+            page: T = self.request("GET", link, idempotent=True, type=type).value
+            yield page
+            link = following(page)
+
+    # One request
+
+    def _settled(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool) -> httpx.Response:
+        """The last answer, after repetitions and redirects on the same origin."""
+        redirects = 0
+        for attempt in range(1, TRIES + 1):
+            failure, wait = self._tried(method, url, content, headers, idempotent)
+            while (
+                isinstance(failure, httpx.Response) and failure.status_code in _REDIRECTS and method == "GET" and redirects < MOST_REDIRECTS
+            ):
+                redirects += 1
+                url = self._resolve(failure.headers.get("location", ""), at=url)
+                failure, wait = self._tried(method, url, content, headers, idempotent)
+            if isinstance(failure, httpx.Response):
+                return self._checked(method, url, failure)
+            if wait is None or attempt == TRIES:
+                tries = f" ({attempt} tries)" if attempt > 1 else ""
+                raise HttpError(
+                    failure.message + tries, status=failure.status, code=failure.code, maybe_done=failure.maybe_done, hint=failure.hint
+                )
+            time.sleep(self._wait(attempt, wait))
+        raise AssertionError("the loop above returns or raises")
+
+    def _tried(
+        self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool
+    ) -> tuple[httpx.Response | HttpError, float | None]:
+        """An answer to keep, or a failure and how long the server asks to wait (0: it does not say; None: do not repeat)."""
+        try:
+            response = self._client().request(method, url, content=content, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as e:
+            return HttpError(f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}"), 0
+        except httpx.TransportError as e:
+            lost = HttpError(f"{method} {url.path}: the connection to {self.origin} was cut: {_words(e)}", maybe_done=True)
+            return lost, (0 if idempotent else None)
+        except httpx.HTTPError as e:
+            return HttpError(f"{method} {url.path}: {_words(e)}", maybe_done=True), None
+        if response.status_code in RETRIED and (idempotent or response.status_code == 429):
+            return self._refused(method, url, response), _asked_wait(response)
+        return response, None
+
+    def _wait(self, attempt: int, asked: float) -> float:
+        """What the server asks for, else a jittered backoff; never more than `max_wait`."""
+        jittered = random.uniform(0.5, 1.0) * FIRST_WAIT * 2 ** (attempt - 1)  # noqa: S311 - spreads load, hides nothing
+        return min(asked if asked > 0 else jittered, self._max_wait)
+
+    def _checked(self, method: str, url: httpx.URL, response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        raise self._refused(method, url, response)
+
+    def _refused(self, method: str, url: httpx.URL, response: httpx.Response) -> HttpError:
+        status = response.status_code
+        code, detail = _said(response)
+        if status in _REDIRECTS:
+            return HttpError(f"{method} {url.path}: {status}: redirected, which a write does not follow", status=status)
+        message = f"{method} {url.path}: {status} {response.reason_phrase}".rstrip() + (f": {detail}" if detail else "")
+        hint = {401: "see that the target's token is right and has not expired", 403: "the token may not do this"}.get(status, "")
+        return HttpError(message, status=status, code=code, maybe_done=status >= 500 and status != 503, hint=hint)
+
+    def _decoded(self, method: str, url: httpx.URL, response: httpx.Response, type: Any) -> Any:
+        if type is None or not response.content:
+            return None
+        given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if given != "application/json" and not given.endswith("+json"):
+            raise HttpError(
+                f"{method} {url.path}: {self.origin} answered with {given or 'no content type'}, not JSON",
+                status=response.status_code,
+                maybe_done=True,
+                hint="see that the target's `url` is the API's",
+            )
+        try:
+            return decode(response.content, type)
+        except (DecodeError, ValueError, RecursionError) as e:
+            raise HttpError(
+                f"{method} {url.path}: {self.origin} answered with something else than was due: {e}",
+                status=response.status_code,
+                maybe_done=True,
+            ) from e
+
+    def _resolve(self, path: str, at: httpx.URL | None = None) -> httpx.URL:
+        """A URL on the session's own origin. Raises where it would lead away."""
+        try:
+            url = at.join(path) if at else self._base.join(path.removeprefix("/") if not path.startswith("//") else path)
+        except (httpx.InvalidURL, ValueError) as e:
+            raise HttpError(f"{self.origin} gave a link that is no URL: {e}") from e
+        if _origin(url) != self.origin:
+            raise HttpError(
+                f"{self.origin} sent us on to {_origin(url)}, which was not followed", hint="set the target's `url` to where the API is"
+            )
+        return url
+
+    def _client(self) -> httpx.Client:
+        client: httpx.Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = httpx.Client(
+                headers=self._headers,
+                timeout=self._timeout,
+                transport=self._transport,
+                verify=self._verify,
+                follow_redirects=False,
+                trust_env=self._transport is None,
+            )
+            with self._lock:
+                self._clients.append(client)
+            self._local.client = client
+        return client
+
+
+class InProcessTransport(httpx.BaseTransport):
+    """Runs an ASGI application in the calling thread, with no event loop.
+
+    The application must never wait for anything but its request (`server.create_app(..., inline=True)`): then its coroutine runs to the
+    end in one go.
+    """
+
+    def __init__(self, app: Callable[..., Coroutine[Any, Any, None]]) -> None:
+        self._app = app
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        incoming = iter([{"type": "http.request", "body": body, "more_body": False}])
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return next(incoming, {"type": "http.disconnect"})
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        _run(self._app(_scope(request), receive, send))
+        start = next(m for m in sent if m["type"] == "http.response.start")
+        content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
+        return httpx.Response(start["status"], headers=start["headers"], content=content)
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("the application waits for something; InProcessTransport runs only such that do not")
+
+
+def _scope(request: httpx.Request) -> dict[str, Any]:
+    url = request.url
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": url.scheme,
+        "path": url.path,
+        "raw_path": url.raw_path.partition(b"?")[0],
+        "query_string": url.query,
+        "root_path": "",
+        "headers": [(k.lower(), v) for k, v in request.headers.raw],
+        "client": ("127.0.0.1", 0),
+        "server": (url.host, url.port),
+    }
+
+
+def _origin(url: httpx.URL) -> str:
+    port = url.port or {"https": 443, "http": 80}.get(url.scheme)
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    standard = (url.scheme, port) in (("https", 443), ("http", 80))
+    return f"{url.scheme}://{host}" + ("" if standard or port is None else f":{port}")
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL; the standard port is left out."""
+    return _origin(httpx.URL(url))
+
+
+def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
+    """One TLS context for all threads; none where there is no TLS (it takes 20 ms to make)."""
+    if base.scheme != "https":
+        return False
+    if ca is None:
+        return httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as e:
+        raise ProviderError(f"cannot use {ca} as the target's `ca`: {e}", hint="name a PEM file with the certificates to trust") from e
+
+
+def _asked_wait(response: httpx.Response) -> float:
+    """Seconds that Retry-After asks for, as a number or a date; 0 where it says nothing sensible."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, moment.timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def _said(response: httpx.Response) -> tuple[str, str]:
+    """Code and sentence of an error body, where it is JSON; control characters are taken out."""
+    try:
+        problem = decode(response.content, _Problem)
+    except (DecodeError, ValueError, RecursionError):
+        return "", ""
+    words = (problem.detail, problem.message, problem.error, problem.title)
+    sentence = next((w for w in words if isinstance(w, str) and w), "")
+    code = problem.code if isinstance(problem.code, str) else ""
+    return code, "".join(c for c in sentence if c.isprintable())[:500]
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,87 @@
+"""orgform's own admin API as a live system: in the process (`local`) or by URL (`orgform`).
+
+Invariant: importing this costs nothing; httpx, SQLAlchemy and starlette come when a target is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from orgform.providers.base import Capabilities, Provider, ProviderSpec, TargetContext
+
+if TYPE_CHECKING:
+    from orgform.providers.orgform.client import AdminApi
+
+__all__ = ["local", "remote"]
+
+_BATCH = 1000
+_PAGE = 1000
+
+
+def _open_local(context: TargetContext) -> Provider:
+    from orgform.providers.orgform.client import open_local
+
+    return open_local(context)
+
+
+def _open_remote(context: TargetContext) -> Provider:
+    from orgform.providers.orgform.client import open_remote
+
+    return open_remote(context)
+
+
+def _origin(options: Mapping[str, Any]) -> str | None:
+    """Scheme, host and port in lower case; the standard port is left out."""
+    parts = urlsplit(str(options.get("url", "")))
+    try:
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.scheme or not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    standard = {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != standard else "")
+
+
+local = ProviderSpec(
+    name="local",
+    summary="The admin API inside the process, on a SQLite file: nothing to start.",
+    options={
+        "type": "object",
+        "properties": {
+            "database": {
+                "type": "string",
+                "minLength": 1,
+                "description": "SQLite file, relative to the config folder; made by the first apply.",
+            }
+        },
+        "required": ["database"],
+        "additionalProperties": False,
+    },
+    capabilities=Capabilities(batch=_BATCH, page=_PAGE, seconds_per_call=0.02, audit_log=True, optimistic_locking=True),
+    open=_open_local,
+    paths=("database",),
+)
+
+remote = ProviderSpec(
+    name="orgform",
+    summary="An orgform server (`orgform serve`) by its URL.",
+    options={
+        "type": "object",
+        "properties": {
+            "url": {"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#]*)?$", "description": "Where the server is, http or https."},
+            "token": {"type": "string", "minLength": 1, "description": "Reference to the bearer token: env:NAME or file:PATH."},
+            "ca": {"type": "string", "minLength": 1, "description": "PEM file of the authorities to trust, relative to the config folder."},
+        },
+        "required": ["url"],
+        "additionalProperties": False,
+    },
+    capabilities=Capabilities(batch=_BATCH, page=_PAGE, seconds_per_call=0.1, audit_log=True, optimistic_locking=True),
+    open=_open_remote,
+    secrets=("token",),
+    origin=_origin,
+    paths=("ca",),
+)

@@ -1,0 +1,252 @@
+"""Reading and writing orgform's admin API. The same code for the application in the process and for a server by URL.
+
+Invariant: a read of a kind is complete only when every page came, no key came twice, and as many came as the server says there are.
+"""
+
+from __future__ import annotations
+
+import gc
+import getpass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from orgform import __version__
+from orgform.codec import Struct
+from orgform.errors import ProviderError, ReadFailed
+from orgform.kinds import Kinds
+from orgform.model import Address, Attribution, Live, key_of
+from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
+from orgform.providers.http import HttpError, InProcessTransport, Session
+
+OWN_CLIENT = "orgform/"
+MOST_ATTRIBUTIONS = 50
+READS = 3
+
+
+class Item(Struct, frozen=True):
+    key: str
+    attributes: dict[str, Any]
+    observed: dict[str, Any] = {}
+    id: str = ""
+    etag: str | None = None
+
+
+class Page(Struct, frozen=True):
+    items: list[Item]
+    total: int
+    next: str | None = None
+
+
+class Done(Struct, frozen=True):
+    status: int
+    etag: str | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchAnswer(Struct, frozen=True):
+    results: list[Done]
+
+
+class Event(Struct, frozen=True):
+    time: str
+    actor: str
+    client: str = ""
+
+
+class Events(Struct, frozen=True):
+    items: list[Event]
+
+
+class AdminApi(Provider):
+    """A company behind orgform's admin API."""
+
+    def __init__(self, session: Session, kinds: Kinds, capabilities: Capabilities, system: str, *, run: str = "") -> None:
+        self.capabilities = capabilities
+        self._session = session
+        self._kinds = kinds
+        self._system = system
+        self._run = run
+
+    @property
+    def system(self) -> str:
+        return self._system
+
+    def close(self) -> None:
+        self._session.close()
+
+    # Reading
+
+    def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
+        reached = False
+        for kind in kinds:
+            result, error = self._read_kind(kind)
+            if error is not None and not reached and _says_nothing(error):
+                raise ReadFailed(f"cannot read {self._system}: {error.message}", hint=error.hint) from error
+            reached = True
+            yield result
+
+    def _read_kind(self, kind: str) -> tuple[ReadResult, HttpError | None]:
+        """Reads once more where it came out wrong: somebody may have written between two pages."""
+        for _ in range(READS):
+            resources: dict[Address, Live] = {}
+            try:
+                with _collector_paused():
+                    problem = self._gather(kind, resources)
+            except HttpError as e:
+                return ReadResult(kind, resources, complete=False, problem=e.message), e
+            if not problem:
+                return ReadResult(kind, resources), None
+        return ReadResult(kind, resources, complete=False, problem=problem), None
+
+    def _gather(self, kind: str, into: dict[Address, Live]) -> str:
+        """Fills `into` page by page; returns what is wrong with the whole, if anything."""
+        first = f"/v1/{self._kinds[kind].api}?limit={self.capabilities.page}"
+        prefix = kind + "/"
+        total = 0
+        for page in self._session.pages(first, type=Page, following=lambda p: f"{first}&cursor={quote(p.next)}" if p.next else None):
+            known = len(into)
+            into.update((Address(prefix + i.key), Live(i.attributes, i.observed, i.id, i.etag)) for i in page.items)
+            if len(into) != known + len(page.items):
+                return f"{self._kinds[kind].api}: a page repeats what another one had"
+            total = page.total
+        if total != len(into):
+            return f"{self._kinds[kind].api}: the server says that there are {total}, and gave {len(into)}"
+        return ""
+
+    # Writing
+
+    def write(self, operations: Sequence[Operation]) -> list[Result]:
+        results: list[Result] = []
+        rest = iter(operations)
+        while chunk := list(islice(rest, self.capabilities.batch)):
+            results.extend(self._write_batch(chunk))
+        return results
+
+    def _write_batch(self, operations: list[Operation]) -> list[Result]:
+        body = {"operations": [self._written(o) for o in operations]}
+        try:
+            answer = self._session.request("POST", "/v1/batch", json=body, idempotent=True, type=BatchAnswer).value
+        except HttpError as e:
+            if e.status == 413 and len(operations) > 1:
+                half = len(operations) // 2
+                return [*self._write_batch(operations[:half]), *self._write_batch(operations[half:])]
+            return [Result("unknown" if e.maybe_done else "failed", e.message)] * len(operations)
+        if len(answer.results) != len(operations):
+            return [Result("unknown", f"the server answered {len(answer.results)} of {len(operations)} operations")] * len(operations)
+        return [_result(o, done) for o, done in zip(operations, answer.results, strict=True)]
+
+    def _written(self, o: Operation) -> dict[str, Any]:
+        """An operation as the batch takes it. Every one has an idempotency key, which is what makes a repetition safe."""
+        address = o.moved_from or o.address
+        written: dict[str, Any] = {"method": o.action, "collection": self._kinds.of(address).api, "key": key_of(address)}
+        written["idempotency_key"] = f"{self._run}:{o.key}" if o.key else os.urandom(16).hex()
+        if o.action != "delete":
+            written["attributes"] = o.attributes
+        if o.moved_from:
+            written["new_key"] = key_of(o.address)
+        if o.etag is not None:
+            written["if_match"] = o.etag
+        return written
+
+    # Who did it
+
+    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
+        found: dict[Address, Attribution] = {}
+        for address in islice(addresses, MOST_ATTRIBUTIONS):
+            try:
+                path = f"/v1/audit-events?limit=1&address={quote(address, safe='')}"
+                events = self._session.request("GET", path, idempotent=True, type=Events).value.items
+            except HttpError:
+                return found  # good to know, never worth stopping for
+            if events and not events[0].client.startswith(OWN_CLIENT):
+                found[address] = Attribution(events[0].actor, events[0].time, events[0].client)
+        return found
+
+
+class LocalApi(AdminApi):
+    """The same, with the application and its database in this process."""
+
+    def __init__(self, database: Path, name: str, context: TargetContext, capabilities: Capabilities) -> None:
+        from orgform.server import Caller, Store, create_app
+
+        self._store = Store(database)
+        self._store.check()
+        actor = _user()
+        client = _client(context.run)
+        app = create_app(self._store, context.kinds, identify=lambda _: Caller("default", actor, client), inline=True)
+        session = Session("http://local", transport=InProcessTransport(app), max_wait=context.max_wait, user_agent=client)
+        super().__init__(session, context.kinds, capabilities, name, run=context.run)
+
+    def close(self) -> None:
+        super().close()
+        self._store.close()
+
+
+def open_local(context: TargetContext) -> Provider:
+    """Raises `ReadFailed` where the file is no database of ours."""
+    from orgform.providers.orgform import local
+    from orgform.server import StoreError
+
+    database = str(context.options["database"])
+    try:
+        return LocalApi(context.folder / database, f"local:{database}", context, local.capabilities)
+    except StoreError as e:
+        raise ReadFailed(f"target {context.name}: {e.message}", hint=e.hint) from e
+
+
+def open_remote(context: TargetContext) -> Provider:
+    from orgform.providers.orgform import remote
+
+    url = str(context.options["url"]).rstrip("/")
+    token = context.secret("token") if "token" in context.options else None
+    ca = context.folder / context.options["ca"] if "ca" in context.options else None
+    session = Session(url, token=token, max_wait=context.max_wait, user_agent=_client(context.run), ca=ca)
+    return AdminApi(session, context.kinds, remote.capabilities, url, run=context.run)
+
+
+def _client(run: str) -> str:
+    return f"{OWN_CLIENT}{__version__}" + (f" (run {run})" if run else "")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _says_nothing(error: HttpError) -> bool:
+    """Whether the failure is of the whole system rather than of one collection."""
+    return error.code != "no-such-collection"
+
+
+def _result(operation: Operation, done: Done) -> Result:
+    if 200 <= done.status < 300:
+        return Result("done", etag=done.etag)
+    problem = done.problem or {}
+    detail = str(problem.get("detail") or f"refused with status {done.status}")
+    if done.status == 404 and operation.action == "delete":
+        return Result("done", "was gone already")
+    if done.status == 412 or (done.status == 404 and operation.action == "update") or problem.get("code") == "exists":
+        return Result("stale", detail)
+    return Result("unknown" if done.status >= 500 else "failed", detail)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Decoding makes many objects that all stay: collecting meanwhile doubles the time and finds nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+__all__ = ["AdminApi", "LocalApi", "ProviderError", "open_local", "open_remote"]

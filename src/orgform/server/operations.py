@@ -1,0 +1,274 @@
+"""What a write does: create, update, rename, delete, on a `Work`, one at a time.
+
+Invariant: an operation either holds every invariant of the directory afterwards, or raises a `Problem` and leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, digest, encode
+from orgform.model import Address, Attributes
+from orgform.server import rules
+from orgform.server.problems import Problem, bad_request, conflict, invalid, not_found
+from orgform.server.shape import KindShape, Shapes
+from orgform.server.store import Row
+from orgform.server.work import Work
+
+Method = Literal["create", "update", "delete"]
+
+
+class Ask(Struct, frozen=True):
+    """One operation as a client wrote it. `if_match`: etags, one of which the resource must have; `*`: it must exist."""
+
+    method: Method
+    collection: str
+    key: str = ""
+    attributes: dict[str, Any] = {}
+    new_key: str | UnsetType = UNSET
+    if_match: str | None = None
+    idempotency_key: str | None = None
+
+
+class Prepared(Struct, frozen=True):
+    """An operation with its address; `problem` where it has none."""
+
+    ask: Ask
+    shape: KindShape
+    address: Address
+    digest: str = ""
+
+
+class Done(Struct, frozen=True):
+    """What became of one operation: a 2xx status, the resource as it is now (None: it is gone), `same`: nothing had to change."""
+
+    status: int
+    address: str
+    row: Row | None = None
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """One operation's result in a batch answer. `omit_defaults` leaves out what it has not."""
+
+    status: int
+    key: str | None = None
+    etag: str | None = None
+    id: str | None = None
+    problem: dict[str, Any] | None = None
+
+
+def prepare(shapes: Shapes, ask: Ask) -> Prepared:
+    """Finds the collection and the address. Raises `Problem`."""
+    shape = shapes.by_api.get(ask.collection)
+    if shape is None:
+        raise Problem(404, "no-such-collection", f"there is no collection {ask.collection!r}")
+    if ask.idempotency_key is not None:
+        check_idempotency_key(ask.idempotency_key)
+    address = shape.address(ask.key) if ask.method == "create" else _existing_address(shape, ask.key)
+    return Prepared(ask, shape, address, _digest(ask) if ask.idempotency_key else "")
+
+
+def check_idempotency_key(key: str) -> None:
+    if not 0 < len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise bad_request("idempotency-key", "an idempotency key has 1 to 255 printable ASCII characters")
+
+
+def _existing_address(shape: KindShape, key: str) -> Address:
+    """A key that cannot be has no resource: 404, not 422."""
+    try:
+        return shape.address(key)
+    except Problem as e:
+        raise Problem(404, "not-found", f"{shape.kind.name}/{key} does not exist") from e
+
+
+def _digest(ask: Ask) -> str:
+    try:
+        return digest(ask)
+    except (RecursionError, OverflowError, ValueError) as e:
+        raise invalid("value", f"the operation holds a value that is nested too deep or too large: {e}") from e
+
+
+def prefetch(work: Work, operations: Sequence[Prepared]) -> None:
+    """Loads what the operations will look at, in a few queries."""
+    work.prefetch_stored([p.ask.idempotency_key for p in operations if p.ask.idempotency_key])
+    work.prefetch(address for p in operations for address in _looked_at(work, p))
+    work.prefetch_named_by(p.address for p in operations if p.ask.method == "delete")
+
+
+def _looked_at(work: Work, prepared: Prepared) -> Iterable[str]:
+    yield prepared.address
+    if prepared.ask.method != "delete":
+        yield from work.shapes.kinds.identity_references(prepared.address)
+        try:
+            yield from (a for _, a in work.shapes.kinds.attribute_references(prepared.address, prepared.ask.attributes) if "\0" not in a)
+        except TypeError:  # attributes of a wrong type; the operation itself will say so
+            return
+
+
+def perform(work: Work, prepared: Prepared) -> Result:
+    """Does one operation, once for its idempotency key. Raises `Problem`, with everything of the operation undone."""
+    key = prepared.ask.idempotency_key
+    stored = work.stored(key) if key else None
+    if stored is not None:
+        return replayed(stored.digest, prepared.digest, stored.answer)
+    mark = work.mark()
+    try:
+        done = _DO[prepared.ask.method](work, prepared)
+    except Problem:
+        work.undo_to(mark)
+        raise
+    result = result_of(done)
+    if key:
+        work.store_answer(key, prepared.digest, encode(result).decode())
+    return result
+
+
+def replayed(stored_digest: str, asked_digest: str, answer: str) -> Result:
+    if stored_digest != asked_digest:
+        raise conflict("idempotency-key-reused", "this idempotency key was used for another request")
+    return decode(answer, Result)
+
+
+def result_of(done: Done) -> Result:
+    if done.row is None:
+        return Result(done.status, done.address.partition("/")[2])
+    return Result(done.status, done.address.partition("/")[2], done.row.etag, done.row.id)
+
+
+def create(work: Work, prepared: Prepared) -> Done:
+    address, shape = prepared.address, prepared.shape
+    if prepared.ask.if_match is not None:
+        raise Problem(412, "precondition-failed", f"{address} is to be created, so no If-Match can hold")
+    if work.get(address) is not None:
+        raise conflict("exists", f"{address} exists already")
+    if work.shapes.kinds.is_builtin(address):
+        raise invalid("built-in", f"{address} is built in and cannot be created", "/key")
+    patch = prepared.ask.attributes
+    shape.refuse_foreign(patch)
+    defaults = {n: v for n, v in shape.kind.defaults.items() if n not in patch}
+    attributes, text = shape.settle(shape.merge(defaults, patch))
+    rules.check_references(work, shape, address, attributes)
+    rules.check_typed(work, shape, address, attributes)
+    row = work.new_row(text, encode(shape.initial_observed(invite=work.invite)).decode())
+    work.put(address, row)
+    work.event("create", address, None, text)
+    return Done(201, address, row)
+
+
+def update(work: Work, prepared: Prepared) -> Done:
+    address, shape, patch = prepared.address, prepared.shape, prepared.ask.attributes
+    row = _held(work, prepared)
+    shape.refuse_foreign(patch)
+    attributes, text = shape.settle(shape.merge(row.attributes, patch))
+    if text != row.text:
+        rules.check_immutable(shape, row.attributes, attributes)
+        rules.check_references(work, shape, address, attributes, known=row.attributes)
+        rules.check_typed(work, shape, address, attributes)
+        row = _replace(work, address, row, text)
+    if prepared.ask.new_key is not UNSET:
+        address, row = _rename(work, prepared, row)
+    return Done(200, address, row)
+
+
+def _replace(work: Work, address: str, row: Row, text: str) -> Row:
+    """Puts new attributes in place; an admin that this takes away must not be the last one."""
+    changed = Row(row.id, row.version + 1, text, row.observed, row.created_at, work.now)
+    with rules.keeping_an_admin(work, address):
+        work.put(address, changed)
+    work.event("update", address, row.text, text)
+    return changed
+
+
+def _held(work: Work, prepared: Prepared) -> Row:
+    """The resource, if it is there and the precondition holds."""
+    row = work.get(prepared.address)
+    wanted = prepared.ask.if_match
+    if row is None:
+        if wanted is not None and prepared.ask.method != "delete":
+            raise Problem(412, "precondition-failed", f"{prepared.address} does not exist")
+        raise not_found(prepared.address)
+    if wanted is not None and not matches(wanted, row.etag):
+        raise Problem(412, "precondition-failed", f"{prepared.address} was changed meanwhile")
+    return row
+
+
+def matches(wanted: str, etag: str) -> bool:
+    """If-Match (RFC 9110): `*`, or a list of entity tags, with or without quotes; weak ones never match."""
+    return wanted.strip() == "*" or etag in (word.strip().strip('"') for word in wanted.split(",") if not word.strip().startswith("W/"))
+
+
+def delete(work: Work, prepared: Prepared) -> Done:
+    _held(work, prepared)
+    going = rules.goes_with(work, prepared.address)
+    rules.check_unnamed(work, going)
+    with rules.keeping_an_admin(work, *going):
+        for address in going:
+            row = work.get(address)
+            work.put(address, None)
+            work.event("delete", address, row.text if row else None, None)
+    return Done(204, prepared.address)
+
+
+def _rename(work: Work, prepared: Prepared, row: Row) -> tuple[Address, Row]:
+    old, shape = prepared.address, prepared.shape
+    new = shape.address(str(prepared.ask.new_key))
+    if new == old:
+        return old, row
+    rules.check_renamable(work, shape, old, new)
+    moves = _follow(work, old, new)
+    for after in moves.values():
+        if after not in moves and work.get(after) is not None:
+            raise conflict("exists", f"{after} exists already")
+    naming = {source for before in moves for source, link in work.named_by(before) if link.rule == "restrict"}
+    for before, after in moves.items():
+        _move(work, before, after)
+    for source in sorted(naming):
+        _point_to(work, moves.get(source, source), moves)
+    renamed = work.get(new)
+    if renamed is None:
+        raise not_found(new)
+    return new, renamed
+
+
+def _follow(work: Work, old: str, new: str) -> dict[str, str]:
+    """Old address -> new address, of the resource and of everything whose address carries its key."""
+    moves = {old: new}
+    pending = [old]
+    while pending:
+        target = pending.pop()
+        for source, link in work.named_by(target):
+            if link.rule == "cascade":
+                shape = work.shapes.address(source)
+                moves[source] = shape.moved(moves.get(source, source), target, moves[target])
+                if source not in pending:
+                    pending.append(source)
+    return moves
+
+
+def _move(work: Work, old: str, new: str) -> None:
+    row = work.get(old)
+    if row is not None:
+        work.put(old, None)
+        work.put(new, Row(row.id, row.version + 1, row.text, row.observed, row.created_at, work.now))
+        work.event("rename", new, encode({"address": old}).decode(), encode({"address": new}).decode())
+
+
+def _point_to(work: Work, address: str, moves: dict[str, str]) -> None:
+    """Rewrites what a resource names after a rename."""
+    row = work.get(address)
+    if row is None:
+        return
+    shape = work.shapes.address(address)
+    attributes: Attributes = row.attributes
+    for old, new in moves.items():
+        attributes = shape.renamed_references(attributes, old, new)
+    _, text = shape.settle(attributes)
+    if text != row.text:
+        work.put(address, Row(row.id, row.version + 1, text, row.observed, row.created_at, work.now))
+        work.event("update", address, row.text, text)
+
+
+_DO = {"create": create, "update": update, "delete": delete}
+
+__all__ = ["Ask", "DecodeError", "Done", "Prepared", "Result", "perform", "prefetch", "prepare"]

@@ -1,0 +1,87 @@
+"""The tables, in words that SQLite and PostgreSQL share.
+
+Invariant: keys are compared byte by byte on both (collation C), so that pages come in the same order everywhere. Attributes are
+JSON text, spliced into answers as they are. Every table carries the company: no query goes without it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+# What is ordered or compared: by bytes.
+_Key = Text().with_variant(Text(collation="C"), "postgresql")
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+schema_version = Table("api_schema", metadata, Column("version", Integer, primary_key=True))
+
+companies = Table("companies", metadata, Column("company", _Key, primary_key=True), Column("created_at", Text, nullable=False))
+
+# Rows stand in the order they are listed in: a page is one range read.
+resources = Table(
+    "resources",
+    metadata,
+    Column("company", _Key, primary_key=True),
+    Column("kind", _Key, primary_key=True),
+    Column("key", _Key, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("observed", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How many resources a collection has: a list answer's `total` without counting.
+totals = Table(
+    "resource_totals",
+    metadata,
+    Column("company", _Key, primary_key=True),
+    Column("kind", _Key, primary_key=True),
+    Column("total", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `rule`: `cascade` where the target is part of the source's address, `restrict` where an attribute names it.
+links = Table(
+    "resource_links",
+    metadata,
+    Column("company", _Key, primary_key=True),
+    Column("target", _Key, primary_key=True),
+    Column("source", _Key, primary_key=True),
+    Column("path", _Key, primary_key=True),
+    Column("rule", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("company", _Key, nullable=False),
+    Column("time", _Key, nullable=False),
+    Column("actor", _Key, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("address", _Key, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Index("audit_events_by_address", "company", "address", "id"),
+    Index("audit_events_by_company", "company", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("company", _Key, primary_key=True),
+    Column("key", _Key, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", _Key, nullable=False),
+    Index("idempotency_keys_by_age", "company", "created_at"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,251 @@
+"""One write transaction: what is there, what the operations so far made of it, and the writing of the net effect at the end.
+
+Invariant: an operation that is undone leaves nothing; the database sees only what came of all operations together, in one transaction.
+So ten thousand creates cost a few statements with many rows each, not tens of thousands of statements.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from orgform.codec import Struct
+from orgform.server import tables as t
+from orgform.server.shape import Link, Shapes
+from orgform.server.store import CHUNK, Row, now, rows_at
+
+
+class Caller(Struct, frozen=True):
+    """Who asks: the company it is about, the actor for the audit log, and the client it uses."""
+
+    company: str
+    actor: str
+    client: str = ""
+
+
+class Stored(Struct, frozen=True):
+    """An answer that is kept for its idempotency key."""
+
+    digest: str
+    answer: str
+
+
+Named = tuple[str, Link]
+
+
+class Work:
+    """The state that operations work on. `now` is the transaction's time."""
+
+    def __init__(self, connection: sa.Connection, shapes: Shapes, caller: Caller, *, invite: bool = False) -> None:
+        self.connection = connection
+        self.shapes = shapes
+        self.caller = caller
+        self.invite = invite
+        self.now = now()
+        self._before: dict[str, Row | None] = {}
+        self._after: dict[str, Row | None] = {}
+        self._changed: dict[str, None] = {}
+        self._links: dict[str, tuple[Link, ...]] = {}
+        self._named_by: dict[str, dict[str, tuple[Link, ...]]] = {}
+        self._stored_links: dict[str, list[Named]] = {}
+        self._journal: list[tuple[str, Row | None, bool]] = []
+        self._events: list[dict[str, Any]] = []
+        self._stored: dict[str, Stored] = {}
+        self._to_store: list[dict[str, Any]] = []
+
+    # What is there
+
+    def prefetch(self, addresses: Iterable[str]) -> None:
+        """Loads many at once; what is not prefetched is loaded when it is asked for."""
+        missing = [a for a in dict.fromkeys(addresses) if a not in self._before]
+        if missing:
+            found = rows_at(self.connection, self.caller.company, missing)
+            for address in missing:
+                self._before[address] = self._after[address] = found.get(address)
+
+    def prefetch_named_by(self, targets: Iterable[str]) -> None:
+        missing = [a for a in dict.fromkeys(targets) if a not in self._stored_links]
+        found: dict[str, list[Named]] = {a: [] for a in missing}
+        c = t.links.c
+        query = sa.select(c.target, c.source, c.path, c.rule).where(c.company == self.caller.company)
+        for i in range(0, len(missing), CHUNK):
+            for target, source, path, rule in self.connection.execute(query.where(c.target.in_(missing[i : i + CHUNK]))):
+                found[target].append((source, Link(target, path, rule)))
+        self._stored_links.update(found)
+
+    def get(self, address: str) -> Row | None:
+        if address not in self._after:
+            self.prefetch((address,))
+        return self._after[address]
+
+    def named_by(self, target: str) -> list[Named]:
+        """Every (source, link) that leads to `target` now, in the order of the sources."""
+        self.prefetch_named_by((target,))
+        stored = [named for named in self._stored_links[target] if named[0] not in self._changed]
+        fresh = [(source, link) for source, links in self._named_by.get(target, {}).items() for link in links]
+        return sorted(stored + fresh, key=lambda named: (named[0], named[1].path))
+
+    def total(self, kind: str) -> int:
+        """How many there are of a kind now."""
+        c = t.totals.c
+        query = sa.select(c.total).where(c.company == self.caller.company, c.kind == kind)
+        stored: int = self.connection.execute(query).scalar() or 0
+        changed = [a for a in self._changed if a.startswith(kind + "/")]
+        return stored + sum((self._after[a] is not None) - (self._before[a] is not None) for a in changed)
+
+    # Changing it
+
+    def new_row(self, text: str, observed: str) -> Row:
+        return Row(os.urandom(10).hex(), 1, text, observed, self.now, self.now)
+
+    def put(self, address: str, row: Row | None) -> None:
+        """Sets or removes a resource."""
+        self._journal.append((address, self.get(address), address in self._changed))
+        self._place(address, row)
+        self._changed[address] = None
+
+    def event(self, action: str, address: str, before: str | None, after: str | None) -> None:
+        """One line of the audit log; `before` and `after` are JSON."""
+        caller = self.caller
+        self._events.append(
+            {
+                "company": caller.company,
+                "time": self.now,
+                "actor": caller.actor,
+                "client": caller.client,
+                "action": action,
+                "address": address,
+                "before": before,
+                "after": after,
+            }
+        )
+
+    def mark(self) -> tuple[int, int]:
+        return len(self._journal), len(self._events)
+
+    def undo_to(self, mark: tuple[int, int]) -> None:
+        """Back to what was at `mark`."""
+        while len(self._journal) > mark[0]:
+            address, row, was_changed = self._journal.pop()
+            self._place(address, row)
+            if not was_changed:
+                del self._changed[address]
+                self._unlink(address)
+        del self._events[mark[1] :]
+
+    def _place(self, address: str, row: Row | None) -> None:
+        self._after[address] = row
+        self._unlink(address)
+        links = tuple(self.shapes.address(address).links(address, row.attributes)) if row else ()  # type: ignore[arg-type]
+        self._links[address] = links
+        for link in links:
+            self._named_by.setdefault(link.target, {}).setdefault(address, ())
+            self._named_by[link.target][address] += (link,)
+
+    def _unlink(self, address: str) -> None:
+        for link in self._links.pop(address, ()):
+            self._named_by[link.target].pop(address, None)
+
+    # Idempotency
+
+    def prefetch_stored(self, keys: Sequence[str]) -> None:
+        c = t.idempotency_keys.c
+        query = sa.select(c.key, c.digest, c.answer).where(c.company == self.caller.company)
+        for i in range(0, len(keys), CHUNK):
+            for key, digest, answer in self.connection.execute(query.where(c.key.in_(keys[i : i + CHUNK]))):
+                self._stored[key] = Stored(digest, answer)
+
+    def stored(self, key: str) -> Stored | None:
+        return self._stored.get(key)
+
+    def store_answer(self, key: str, digest: str, answer: str) -> None:
+        self._stored[key] = Stored(digest, answer)
+        self._to_store.append({"company": self.caller.company, "key": key, "digest": digest, "answer": answer, "created_at": self.now})
+
+    # Writing the net effect
+
+    def flush(self) -> None:
+        changed = [(a, self._before[a], self._after[a]) for a in self._changed]
+        self._flush_links(changed)
+        self._flush_resources(changed)
+        self._insert(t.audit_events, self._events)
+        self._insert(t.idempotency_keys, self._to_store)
+
+    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(sa.insert(table), rows)
+
+    def _flush_resources(self, changed: list[tuple[str, Row | None, Row | None]]) -> None:
+        gone = [_names(a) for a, before, after in changed if before and not after]
+        new = [(a, after) for a, before, after in changed if after and not before]
+        other = [(a, after) for a, before, after in changed if before and after and before is not after]
+        company = self.caller.company
+        r = t.resources.c
+        this = (r.company == company, r.kind == sa.bindparam("b_kind"), r.key == sa.bindparam("b_key"))
+        if gone:
+            self.connection.execute(sa.delete(t.resources).where(*this), gone)
+        if other:
+            columns: dict[str, Any] = {
+                n: sa.bindparam(f"b_{n}") for n in ("id", "version", "attributes", "observed", "created_at", "updated_at")
+            }
+            self.connection.execute(sa.update(t.resources).where(*this).values(columns), [_bound(a, row) for a, row in other])
+        self._insert(t.resources, [_columns(company, a, row) for a, row in new])
+        self._count(gone, new)
+
+    def _count(self, gone: list[dict[str, Any]], new: list[tuple[str, Row]]) -> None:
+        delta: dict[str, int] = {}
+        for names in gone:
+            delta[names["b_kind"]] = delta.get(names["b_kind"], 0) - 1
+        for address, _ in new:
+            kind = address.partition("/")[0]
+            delta[kind] = delta.get(kind, 0) + 1
+        c = t.totals.c
+        for kind, number in delta.items():
+            this = (c.company == self.caller.company, c.kind == kind)
+            if not self.connection.execute(sa.update(t.totals).where(*this).values(total=c.total + number)).rowcount:
+                self.connection.execute(sa.insert(t.totals).values(company=self.caller.company, kind=kind, total=number))
+
+    def _flush_links(self, changed: list[tuple[str, Row | None, Row | None]]) -> None:
+        gone: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
+        for address, before, _ in changed:
+            old = dict.fromkeys(self.shapes.address(address).links(address, before.attributes)) if before else {}  # type: ignore[arg-type]
+            fresh = dict.fromkeys(self._links[address])
+            gone.extend({"b_target": k.target, "b_source": address, "b_path": k.path} for k in old if k not in fresh)
+            new.extend(
+                {"company": self.caller.company, "target": k.target, "source": address, "path": k.path, "rule": k.rule}
+                for k in fresh
+                if k not in old
+            )
+        c = t.links.c
+        this = (c.target == sa.bindparam("b_target"), c.source == sa.bindparam("b_source"), c.path == sa.bindparam("b_path"))
+        if gone:
+            self.connection.execute(sa.delete(t.links).where(c.company == self.caller.company, *this), gone)
+        self._insert(t.links, new)
+
+
+def _names(address: str) -> dict[str, Any]:
+    kind, _, key = address.partition("/")
+    return {"b_kind": kind, "b_key": key}
+
+
+def _columns(company: str, address: str, row: Row) -> dict[str, Any]:
+    kind, _, key = address.partition("/")
+    return {
+        "company": company,
+        "kind": kind,
+        "key": key,
+        "id": row.id,
+        "version": row.version,
+        "attributes": row.text,
+        "observed": row.observed,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _bound(address: str, row: Row) -> dict[str, Any]:
+    return {f"b_{name}": value for name, value in _columns("", address, row).items() if name != "company"}
