@@ -6,7 +6,7 @@ Invariant: whatever a command takes of these ends in `app.Options`; shapes (`NAM
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType):
+class Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "YYYY-MM-DD"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
         try:
-            if len(value) == 10:
-                return date.fromisoformat(value)
+            return datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            pass
-        self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, for example 2027-01-31", param, ctx)
+            return self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, for example 2027-01-31", param, ctx)
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Two words with a sign between: `NAME=VALUE`, `GUARD:ADDRESS_GLOB`."""
 
     def __init__(self, shape: str, sign: str, example: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orgform.render.view import SYMBOLS, moment
+from orgform.render.view import STYLE, SYMBOLS, moment
 from orgform.render.words import Paint, clean, count, cut, hang, pad, width_of
 
 Doc = Mapping[str, Any]
@@ -85,8 +85,9 @@ def _outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
     action, status = str(o.get("action")), str(o.get("status"))
     word = DONE.get(action, action) if status == "done" else status
     label = f"{clean(o['label'])}  " if o.get("label") else ""
-    style = STATUS_STYLE.get(status, {"create": "green", "update": "yellow", "delete": "red"}.get(action, ""))
-    yield f"  {paint(style, SYMBOLS.get(action, '?') if status == 'done' else '!')} {paint(style, word.ljust(7))}  {label}{clean(o.get('address', ''))}"
+    style = STATUS_STYLE.get(status, STYLE.get(action, ""))
+    symbol = SYMBOLS.get(action, "?") if status == "done" else "!"
+    yield f"  {paint(style, f'{symbol} {word.ljust(7)}')}  {label}{clean(o.get('address', ''))}"
     if o.get("detail"):
         yield from hang(" " * 13, clean(o["detail"]), width)
 

@@ -11,6 +11,7 @@ from orgform.render.frames import diagnostics, validation
 from orgform.render.tables import access, history, providers, report
 from orgform.render.values import Line, show
 from orgform.render.view import (
+    STYLE,
     SYMBOLS,
     VERBS,
     Doc,
@@ -39,13 +40,12 @@ UNMANAGED = 10
 NOTES = 10
 GAINING = 20
 GUARD_ITEMS = 20
-STYLE = {"create": "green", "update": "yellow", "delete": "red"}
 MORE = "--format json shows all"
 
 
 def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     """The whole plan. `quiet`: one line a change, refused guards, summary."""
-    page = _Page(Paint(color), max(width, 40), quiet, many_targets=len(doc.get("targets") or {}) > 1)
+    page = Page(Paint(color), max(width, 40), quiet, many_targets=len(doc.get("targets") or {}) > 1)
     blocks = [
         page.head(doc),
         *(page.section(s) for s in sections(doc, PER_KIND)),
@@ -61,7 +61,9 @@ def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     return "\n".join("\n".join(lines) + "\n" for lines in map(list, blocks) if lines)
 
 
-class _Page:
+class Page:
+    """The blocks of a plan, as lines; other formats borrow the ones that they show as text."""
+
     def __init__(self, paint: Paint, width: int, quiet: bool, many_targets: bool) -> None:
         self.paint, self.width, self.quiet, self.many_targets = paint, width, quiet, many_targets
 
@@ -84,10 +86,14 @@ class _Page:
 
     def section(self, section: Section) -> Iterator[str]:
         yield from self.title(f"{section.title} ({section.total:,})", section.note)
+        above = True  # whether what stands above needs room
         for group in section.groups:
-            if not self.quiet:
+            lines = list(self.group(group, section.drift))
+            roomy = len(lines) > len(group.changes)
+            if (roomy or above) and not self.quiet:
                 yield ""
-            yield from self.group(group, section.drift)
+            yield from lines
+            above = roomy
 
     def group(self, group: Group, drift: bool) -> Iterator[str]:
         label_width = min(max((width_of(clean(c.get("label") or "")) for c in group.changes), default=0), self.width // 3)
@@ -106,27 +112,21 @@ class _Page:
 
     def change(self, change: Doc, head: str, column: int, drift: bool) -> Iterator[str]:
         action = str(change.get("action"))
-        flags = self.flags(change)
+        flags, where = self.flags(change), self.where(change)
         fields = [] if self.quiet else lines_of(change)
         inline = self.inline(fields, action)
-        used = 4 + max(width_of(head), column) + 2 + width_of(inline) + (width_of(flags) + 2 if flags else 0)
-        fits = bool(inline) and used <= self.width
+        fits = bool(inline) and 4 + max(width_of(head), column) + 2 + width_of(inline + flags + where) <= self.width
         marked = f"  {self.paint(STYLE.get(action, ''), SYMBOLS.get(action, '?'))} "
-        yield from self.headline(marked, pad(head, column) + "  " + self.colored(fields, action) if fits else head, flags)
+        lead = pad(head, column) + "  " + self.colored(fields, action) if fits else head
+        if fits or not (flags or where) or 4 + width_of(head + flags + where) <= self.width:
+            yield f"{marked}{lead.rstrip()}{self.paint('warn', flags)}{self.paint('dim', where)}"
+        else:
+            yield marked + lead.rstrip()
+            yield f"      {self.paint('warn', flags)}{self.paint('dim', where)}"
         if fields and not fits and action != "delete":
             yield from self.fields(fields, drift)
         if not self.quiet:
             yield from self.why(change)
-
-    def headline(self, marked: str, text: str, flags: str) -> Iterator[str]:
-        painted = self.paint("warn", flags)
-        if not flags:
-            yield (marked + text).rstrip()
-        elif 4 + width_of(_plain(text)) + 2 + width_of(flags) <= self.width:
-            yield f"{marked}{text.rstrip()}  {painted}"
-        else:
-            yield (marked + text).rstrip()
-            yield f"      {painted}"
 
     def inline(self, fields: Sequence[Line], action: str) -> str:
         if not fields or (len(fields) > 3 and action != "delete"):
@@ -146,14 +146,10 @@ class _Page:
         )
 
     def fields(self, fields: Sequence[Line], drift: bool) -> Iterator[str]:
-        column = min(max(width_of(f.path) for f in fields), self.width // 3)
+        column = min(max(width_of(f.path) for f in fields), self.width // 2 - 10)
         for field in fields:
             origin = " (config)" if drift and field.origin == "config" else ""
-            lead, body = pad(f"        {field.path}", 8 + column) + "  ", field.text + origin
-            if width_of(lead) > self.width // 2:
-                yield lead.rstrip()
-                lead = " " * 12
-            for line in hang(lead, body, self.width):
+            for line in hang(pad(f"        {field.path}", 8 + column) + "  ", field.text + origin, self.width):
                 yield self.tinted(line, field)
 
     def tinted(self, line: str, field: Line) -> str:
@@ -172,9 +168,7 @@ class _Page:
             found.append(f"renamed from {clean(change['moved_from'])}")
         if change.get("action") == "delete" and not change.get("reversible", True):
             found.append("cannot be undone")
-        if self.many_targets:
-            found.append(f"in {clean(change.get('target', ''))}")
-        return f"[{'; '.join(found)}]" if found else ""
+        return f"  [{'; '.join(found)}]" if found else ""
 
     def why(self, change: Doc) -> Iterator[str]:
         for sentence in filter(None, (attribution(change), *(clean(b) for b in change.get("because") or ()))):
@@ -190,7 +184,7 @@ class _Page:
             yield f"  * {clean(step.get('address', ''))}{self.where(step)}"
             yield from hang("      ", clean(step.get("instructions", "")), self.width)
             values = step.get("values") or {}
-            column = max((width_of(clean(k)) for k in values), default=0)
+            column = min(max((width_of(clean(k)) for k in values), default=0), self.width // 2 - 10)
             for name, value in values.items():
                 yield from hang(pad(f"        {clean(name)}", 8 + column) + "  ", show(value), self.width)
             if step.get("verify"):
@@ -294,12 +288,3 @@ class _Page:
 
 def _word(value: object) -> str:
     return clean(value) if isinstance(value, str) else show(value)
-
-
-def _plain(text: str) -> str:
-    """Without our own colours, for measuring."""
-    if "\x1b" not in text:
-        return text
-    import re
-
-    return re.sub("\x1b\\[[0-9;]*m", "", text)

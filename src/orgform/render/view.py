@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orgform.codec import Struct
-from orgform.render.values import Line, created, differences
+from orgform.render.values import Line, created, differences, show
 from orgform.render.words import clean, count, listing
 
 Doc = Mapping[str, Any]
 SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
+STYLE = {"create": "green", "update": "yellow", "delete": "red"}
 VERBS = {"create": "to create", "update": "to update", "delete": "to delete"}
 FOLD_SLACK = 5  # hiding fewer than this saves no reading
 
@@ -103,22 +104,21 @@ def kind_of(item: Doc) -> str:
 
 
 def lines_of(change: Doc) -> list[Line]:
-    """The fields of a change: all of a create, the differing ones of an update; of a delete what it had."""
+    """The fields of a change: all of a create (its name first), the differing ones of an update; of a delete what it had."""
     before, after = change.get("before"), change.get("after")
-    if change.get("action") == "create":
-        return created(after or {})
-    if change.get("action") == "delete":
-        return created(before or {})
-    return differences(before, after, change.get("fields") or ())
+    if change.get("action") == "update":
+        return differences(before, after, change.get("fields") or ())
+    name = show(change.get("label") or None)
+    return sorted(created((after if change.get("action") == "create" else before) or {}), key=lambda line: line.text != name)
 
 
 def attribution(change: Doc) -> str:
-    """`changed by dana@acme.com in the web console, 2026-11-20 14:02Z`"""
-    who = change.get("attribution")
+    """`changed by dana@acme.com in the web console, 2026-11-20 14:02Z`; what drift deleted was `deleted`."""
+    who, gone = change.get("attribution"), change.get("action") == "create"
     if not who:
-        return ""
+        return "deleted outside of orgform" if gone and change.get("origin") == "drift" else ""
     client = f" in {clean(who['client'])}" if who.get("client") else ""
-    return f"changed by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
+    return f"{'deleted' if gone else 'changed'} by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
 
 
 def moment(time: object) -> str:
@@ -153,13 +153,13 @@ def people(items: Iterable[Doc], known: Mapping[str, str]) -> tuple[Person, ...]
 
 
 def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
-    """`admin in brand-x-us and brand-x-eu (direct)`; the company-level role is `owner of the company`."""
+    """`admin in brand-x-us and brand-x-eu (group:support)`; the company-level role is `owner of the company`."""
     spaces = [clean(w) for w in where if w]
     shown = spaces if len(spaces) <= limit + 2 else spaces[:limit]
     more = [f"{len(spaces) - len(shown):,} more workspaces"] if len(shown) < len(spaces) else []
-    places = (["the company"] if len(spaces) < len(where) else []) + shown + more
+    places = [*(["of the company"] if len(spaces) < len(where) else []), *([f"in {listing([*shown, *more])}"] if spaces else [])]
     how = f" ({clean(path)})" if path and path != "direct" else ""
-    return f"{clean(role)} in {listing(places)}{how}"
+    return f"{clean(role)} {' and '.join(places)}{how}"
 
 
 def summary(doc: Doc) -> str:
@@ -210,5 +210,5 @@ def target_words(doc: Doc) -> list[str]:
     for name, target in (doc.get("targets") or {}).items():
         provider, system = clean(target.get("provider", "")), clean(target.get("system", ""))
         what = system if system.startswith(provider) else f"{provider}: {system}" if system else provider
-        found.append(f"{clean(name)} ({what}){'' if target.get('complete', True) else ', read incompletely'}")
+        found.append(f"{clean(name)} ({what}{'' if target.get('complete', True) else '; read incompletely'})")
     return found

@@ -101,8 +101,10 @@ def _words(text: str, columns: int) -> Iterator[str]:
 
 
 def hang(lead: str, text: str, columns: int) -> list[str]:
-    """`lead` and then `text` wrapped beside it."""
+    """`lead` and then `text` wrapped beside it; below it, where the lead takes more than half of the page."""
     indent = width_of(lead)
+    if indent > columns // 2:
+        return [lead.rstrip(), *(" " * 8 + line for line in wrap(text, columns - 8))]
     first, *more = wrap(text, columns - indent)
     return [lead + first, *(" " * indent + line for line in more)]
 
