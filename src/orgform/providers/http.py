@@ -33,7 +33,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 class HttpError(ProviderError):
     """A request that did not get what it asked for.
 
-    `status`: of the answer; None where there was none. `code`: of the problem document. `maybe_done`: the request may have been carried out.
+    `status`: of the answer; None where there was none. `code`: of the problem document. `maybe_done`: the request may have been
+    carried out.
     """
 
     def __init__(self, message: str, *, status: int | None = None, code: str = "", maybe_done: bool = False, hint: str = "") -> None:
@@ -76,7 +77,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         ca: Path | None = None,
     ) -> None:
-        """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust instead of the usual ones.
+        """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust in place of the usual.
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side.
         """
@@ -176,7 +177,7 @@ class Session:
 
     def _wait(self, attempt: int, asked: float) -> float:
         """What the server asks for, else a jittered backoff; never more than `max_wait`."""
-        jittered = random.uniform(0.5, 1.0) * FIRST_WAIT * 2 ** (attempt - 1)  # noqa: S311 - spreads load, hides nothing
+        jittered = random.uniform(0.5, 1.0) * FIRST_WAIT * 2 ** (attempt - 1)
         return min(asked if asked > 0 else jittered, self._max_wait)
 
     def _checked(self, method: str, url: httpx.URL, response: httpx.Response) -> httpx.Response:
@@ -335,7 +336,7 @@ def _asked_wait(response: httpx.Response) -> float:
 def _said(response: httpx.Response) -> tuple[str, str]:
     """Code and sentence of an error body, where it is JSON; control characters are taken out."""
     try:
-        problem = decode(response.content, _Problem)
+        problem: _Problem = decode(response.content, _Problem)
     except (DecodeError, ValueError, RecursionError):
         return "", ""
     words = (problem.detail, problem.message, problem.error, problem.title)

@@ -93,7 +93,7 @@ def prefetch(work: Work, operations: Sequence[Prepared]) -> None:
     """Loads what the operations will look at, in a few queries."""
     work.prefetch_stored([p.ask.idempotency_key for p in operations if p.ask.idempotency_key])
     work.prefetch(address for p in operations for address in _looked_at(work, p))
-    work.prefetch_named_by(p.address for p in operations if p.ask.method == "delete")
+    work.prefetch_below(p.address for p in operations if p.ask.method == "delete")
 
 
 def _looked_at(work: Work, prepared: Prepared) -> Iterable[str]:

@@ -124,14 +124,13 @@ def check_renamable(work: Work, shape: KindShape, old: str, new: str) -> None:
 
 def goes_with(work: Work, address: str) -> list[str]:
     """The resource and everything whose address carries its key: innermost first."""
+    work.prefetch_below((address,))
     found = {address: None}
-    level = [address]
-    while level:
-        work.prefetch_named_by(level)
-        below = [source for a in level for source, link in work.named_by(a) if link.rule == "cascade"]
-        level = [a for a in dict.fromkeys(below) if a not in found]
-        found.update(dict.fromkeys(level))
-    work.prefetch(found)
+    pending = [address]
+    while pending:
+        below = [source for source, link in work.named_by(pending.pop()) if link.rule == "cascade" and source not in found]
+        found.update(dict.fromkeys(below))
+        pending.extend(below)
     return list(reversed(found))
 
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import jsonschema_rs
 
+from orgform import formats
 from orgform.codec import Struct, decode, encode
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Attributes
-from orgform.server import wording
 from orgform.server.problems import Fault, Problem, invalid, many_faults, pointer
 
 LONGEST_KEY = 1000
@@ -58,8 +58,8 @@ class Shapes:
         key = self.kinds[kind].key
         if key is None:
             return word, None
-        wrong = wording.fault(key.format, word)
-        return (word, wrong) if wrong else (wording.normalise(key.format, word), None)
+        wrong = _fault(key.format, word)
+        return (word, wrong) if wrong else (formats.normalise(key.format, word), None)
 
 
 class KindShape:
@@ -110,7 +110,7 @@ class KindShape:
         else:
             word, wrong = self._own_part(part)
         if wrong:
-            raise invalid("format", f"{part!r}: {wrong}", at)
+            raise invalid("format", wrong, at)
         return word
 
     def _own_part(self, part: str) -> tuple[str, str | None]:
@@ -189,10 +189,10 @@ class KindShape:
         if node.refers:
             word, wrong = self.shapes.word(node.refers, value)
         else:
-            wrong = wording.fault(node.format, value) if node.format else None
-            word = value if wrong or not node.format else wording.normalise(node.format, value)
+            wrong = _fault(node.format, value) if node.format else None
+            word = value if wrong or not node.format else formats.normalise(node.format, value)
         if wrong:
-            faults.append(Fault(pointer(*at), f"{value!r}: {wrong}", "format"))
+            faults.append(Fault(pointer(*at), wrong, "format"))
         return word
 
     def links(self, address: Address, attributes: Attributes) -> Iterator[Link]:
@@ -254,6 +254,14 @@ def _node(prop: Any) -> Node:
         items=_node(prop.get("items")) or None,
         values=_node(prop.get("additionalProperties")) or None,
     )
+
+
+def _fault(format: str, word: str) -> str | None:
+    """What is wrong with a word. Formats that a plug-in has of its own are judged no further than that they can be read."""
+    if format not in formats.FORMATS:
+        return f"{word!r} holds a control character" if formats.CONTROL.search(word) else None
+    problem = formats.check(format, word)
+    return problem.summary if problem else None
 
 
 def _plain(values: list[Any]) -> bool:

@@ -68,6 +68,8 @@ class Work:
 
     def prefetch_named_by(self, targets: Iterable[str]) -> None:
         missing = [a for a in dict.fromkeys(targets) if a not in self._stored_links]
+        if not missing:
+            return
         found: dict[str, list[Named]] = {a: [] for a in missing}
         c = t.links.c
         query = sa.select(c.target, c.source, c.path, c.rule).where(c.company == self.caller.company)
@@ -75,6 +77,17 @@ class Work:
             for target, source, path, rule in self.connection.execute(query.where(c.target.in_(missing[i : i + CHUNK]))):
                 found[target].append((source, Link(target, path, rule)))
         self._stored_links.update(found)
+
+    def prefetch_below(self, addresses: Iterable[str]) -> None:
+        """The addresses and everything whose address carries their keys, level by level, with what names them."""
+        level = dict.fromkeys(addresses)
+        seen: set[str] = set()
+        while level:
+            seen.update(level)
+            self.prefetch(level)
+            self.prefetch_named_by(level)
+            below = [source for a in level for source, link in self._stored_links[a] if link.rule == "cascade"]
+            level = dict.fromkeys(a for a in below if a not in seen)
 
     def get(self, address: str) -> Row | None:
         if address not in self._after:

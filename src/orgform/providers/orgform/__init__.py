@@ -6,13 +6,10 @@ Invariant: importing this costs nothing; httpx, SQLAlchemy and starlette come wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from orgform.providers.base import Capabilities, Provider, ProviderSpec, TargetContext
-
-if TYPE_CHECKING:
-    from orgform.providers.orgform.client import AdminApi
 
 __all__ = ["local", "remote"]
 

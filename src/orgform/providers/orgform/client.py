@@ -130,7 +130,7 @@ class AdminApi(Provider):
     def _write_batch(self, operations: list[Operation]) -> list[Result]:
         body = {"operations": [self._written(o) for o in operations]}
         try:
-            answer = self._session.request("POST", "/v1/batch", json=body, idempotent=True, type=BatchAnswer).value
+            answer: BatchAnswer = self._session.request("POST", "/v1/batch", json=body, idempotent=True, type=BatchAnswer).value
         except HttpError as e:
             if e.status == 413 and len(operations) > 1:
                 half = len(operations) // 2
@@ -160,7 +160,7 @@ class AdminApi(Provider):
         for address in islice(addresses, MOST_ATTRIBUTIONS):
             try:
                 path = f"/v1/audit-events?limit=1&address={quote(address, safe='')}"
-                events = self._session.request("GET", path, idempotent=True, type=Events).value.items
+                events: list[Event] = self._session.request("GET", path, idempotent=True, type=Events).value.items
             except HttpError:
                 return found  # good to know, never worth stopping for
             if events and not events[0].client.startswith(OWN_CLIENT):
