@@ -71,6 +71,10 @@ class SecretRefused(OrgformError):
     """A secret would have gone to an origin that nobody allowed; it was not read."""
 
 
+class SecretMissing(OrgformError):
+    """What a secret reference names is not there or cannot be used; the message never holds a value."""
+
+
 class LockHeld(OrgformError):
     """Another apply runs. The message names its holder and since when."""
 

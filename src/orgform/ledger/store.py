@@ -15,7 +15,6 @@ from orgform.errors import LedgerError
 from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
 from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
-from orgform.ledger.renames import renamed
 from orgform.ledger.schema import bring_up_to_date, version_of_now
 from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, Remember, kind_of
 
@@ -157,10 +156,7 @@ class RunRecorder:
     def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes] | None = None) -> None:
         """What became of some changes, and base of those that are done. `live`: what the resources were before, for undo."""
         before = live or {}
-        rows = [
-            (o.status, o.detail, _text(before.get(c.moved_from or c.address)), self.run, self._positions[c.address, c.action])
-            for c, o in outcomes
-        ]
+        rows = [(o.status, o.detail, _text(before.get(c.address)), self.run, self._positions[c.address, c.action]) for c, o in outcomes]
         done = [c for c, o in outcomes if o.status == "done"]
         with self._writing() as connection:
             connection.many("UPDATE orgform_changes SET status = ?, detail = ?, live = ? WHERE run = ? AND position = ?", rows)
@@ -225,12 +221,13 @@ class RunRecorder:
 
     def _move(self, connection: Connection, old: Address, new: Address) -> None:
         """Everything in base that names the old address follows, as it does in the live system."""
+        from orgform.planning.scope import relabel
+
         system = self._system_of(new)
         known = _bases(connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,)))
-        moved = list(renamed(known.items(), old, new, load_kinds()))
-        self._drop(connection, [before for before, _, _ in moved])
-        # The renamed resource itself was put with its new values already.
-        self._put(connection, {after: base for _, after, base in moved if not (after == new and new in known)})
+        after = relabel(known, {old: new}, load_kinds())
+        self._drop(connection, [address for address in known if address not in after])
+        self._put(connection, {address: base for address, base in after.items() if known.get(address) is not base})
         connection.run(
             "INSERT INTO orgform_moved (system, old, new, run) VALUES (?, ?, ?, ?) ON CONFLICT (system, old, new) DO NOTHING",
             (system, old, new, self.run),

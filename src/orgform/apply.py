@@ -1,0 +1,361 @@
+"""Executes a plan through the providers of its targets.
+
+Invariant: a change is tried only when all that it needs has succeeded, and only while the live resource is the one that the plan was
+judged on. Whatever happens, every change gets exactly one outcome, which is recorded as soon as it is known.
+
+The main thread alone decides and records; workers only call `Provider.write`. The way of one change:
+`waiting -> ready -> judged against live -> written, alone or in a batch -> outcome`; it may be skipped at any point before it is written.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from orgform.codec import Struct, digest
+from orgform.errors import OrgformError
+from orgform.kinds import Kinds
+from orgform.model import Address, Attributes, Change, Live, Outcome, OutcomeStatus, Plan, Report, kind_of
+from orgform.planning.diff import fingerprint, merge_patch, patched, project
+from orgform.planning.order import dependencies
+from orgform.planning.scope import relabel, renames_of
+from orgform.providers.base import Operation, Provider, ReadResult, Result
+from orgform.secrets import redact
+
+Listener = Callable[[int, int, Outcome], None]
+INTERRUPTED = "interrupted before it was started"
+
+
+class Recorder(Protocol):
+    """What apply needs of the ledger's `RunRecorder`. `live`: the resources' attributes before, by the changes' addresses."""
+
+    run: str
+
+    def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes]) -> None: ...
+
+
+class Verdict(Struct, frozen=True):
+    """What to do about one change, judged against the live system: an outcome already, or an operation to write."""
+
+    status: OutcomeStatus = "done"
+    detail: str = ""
+    operation: Operation | None = None
+
+
+def apply_plan(
+    plan: Plan,
+    *,
+    providers: Mapping[str, Provider],
+    live: Mapping[Address, Live],
+    kinds: Kinds,
+    recorder: Recorder,
+    parallelism: int = 10,
+    listen: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> Report:
+    """Does the changes of `plan`; `providers` by target, `live` as it was read just now.
+
+    `parallelism`: write calls at a time. `listen(settled, all, outcome)` is called for each outcome. `stop`: once set nothing new is
+    started; what is under way ends and is recorded. Raises `LedgerError` when nothing can be recorded any more, and starts nothing then.
+    """
+    judge = _Judge(plan, live, kinds, recorder.run)
+    with ThreadPoolExecutor(max(1, parallelism), "orgform-apply") as pool:
+        outcomes = _Run(plan.changes, dependencies(plan.changes, kinds), judge, providers, recorder, listen, stop, pool).outcomes()
+    return Report(recorder.run, outcome_of_run(outcomes), outcomes)
+
+
+def outcome_of_run(outcomes: Sequence[Outcome]) -> str:
+    """`done`, `partly`, `failed`, `stale`, `interrupted` or `nothing`: see `model.Report`."""
+    statuses = {o.status for o in outcomes}
+    if any(o.detail == INTERRUPTED for o in outcomes):
+        return "interrupted"
+    if "done" in statuses:
+        return "done" if statuses == {"done"} else "partly"
+    if "failed" in statuses:
+        return "failed"
+    return "stale" if statuses else "nothing"
+
+
+class _Judge:
+    """Compares a change with the live system, and makes the operation that it asks for."""
+
+    def __init__(self, plan: Plan, live: Mapping[Address, Live], kinds: Kinds, run: str) -> None:
+        self._read = live
+        self._kinds = kinds
+        self._run = run
+        # What was just read still has the names from before the plan's renames.
+        self._live = relabel(live, renames_of(plan), kinds)
+
+    def before(self, change: Change) -> Attributes | None:
+        found = self._live.get(change.address)
+        return found.attributes if found else None
+
+    def verdict(self, change: Change) -> Verdict:
+        found = self._live.get(change.address)
+        if change.action == "delete":
+            return self._delete(change, found)
+        if change.action == "create":
+            return self._create(change, found)
+        return self._update(change, found)
+
+    def holds(self, change: Change, found: Live | None) -> bool:
+        """Whether the resource is already as the change wants it."""
+        if change.after is None or found is None:
+            return change.after is None and found is None
+        kind = self._kinds.of(change.address)
+        shape = {**change.after, **(change.before or {})}
+        return not merge_patch(project(shape, found.attributes, kind), change.after, kind)
+
+    def _create(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            attributes = patched({}, change.after or {}, self._kinds.of(change.address))
+            return Verdict(operation=Operation("create", change.address, attributes, key=self._key(change)))
+        if self.holds(change, found):
+            return Verdict("done", "it was there already, exactly so")
+        return Verdict("stale", "it exists meanwhile, with other values")
+
+    def _update(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            return Verdict("stale", "it does not exist any more")
+        old_name = change.moved_from if change.moved_from in self._read else None
+        if old_name and change.address in self._read:
+            return Verdict("stale", f"both {old_name} and {change.address} exist meanwhile")
+        if not old_name and self.holds(change, found):
+            return Verdict("done", "it was so already")
+        if not self._as_planned(change, found):
+            return Verdict("stale", "it was changed after the plan was made")
+        patch = merge_patch(change.before or {}, change.after or {}, self._kinds.of(change.address))
+        return Verdict(operation=self._on(found, change, patch, old_name))
+
+    def _delete(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            return Verdict("done", "it was gone already")
+        if not self._as_planned(change, found):
+            return Verdict("stale", "it was changed after the plan was made")
+        return Verdict(operation=self._on(found, change, {}, None))
+
+    def _as_planned(self, change: Change, found: Live) -> bool:
+        before = change.before or {}
+        kind = self._kinds.of(change.address)
+        # A secret is never read back; what was last applied is taken to be there.
+        known = {**found.attributes, **{name: before[name] for name in kind.sensitive if name in before}}
+        return fingerprint(project(before, known, kind)) == change.precondition
+
+    def _on(self, found: Live, change: Change, patch: Attributes, old_name: Address | None) -> Operation:
+        # A rename earlier in this run has touched what names the renamed: its etag is not the one that was read.
+        touched = self._read.get(change.address) is not found and not old_name
+        etag = None if touched else found.etag
+        return Operation(change.action, change.address, patch, etag, found.id, self._key(change), old_name)
+
+    def _key(self, change: Change) -> str:
+        """The same for every attempt in this run, and for nothing else."""
+        return digest([self._run, change.address, change.action]).removeprefix("sha256:")
+
+
+class _Schedule:
+    """Which changes may be tried now. Each is given out once, when all that it waits for is settled."""
+
+    def __init__(self, waits: Sequence[tuple[frozenset[int], frozenset[int]]]) -> None:
+        self.needs = [needs for needs, _ in waits]
+        self._open = [len(needs | after) for needs, after in waits]
+        self._followers: dict[int, list[int]] = defaultdict(list)
+        for n, (needs, after) in enumerate(waits):
+            for before in needs | after:
+                self._followers[before].append(n)
+        self._ready = [n for n, count in enumerate(self._open) if not count]
+
+    def take(self) -> list[int]:
+        ready, self._ready = sorted(self._ready), []
+        return ready
+
+    def settle(self, n: int) -> None:
+        for follower in self._followers[n]:
+            self._open[follower] -= 1
+            if not self._open[follower]:
+                self._ready.append(follower)
+
+
+class _Answer(Struct, frozen=True):
+    """What a worker brings back for the changes at `indexes`; `results` is None where it did not start them."""
+
+    indexes: Sequence[int]
+    results: list[Result] | None
+
+
+class _Run:
+    """One apply under way. Everything but `_write` happens in the main thread."""
+
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        waits: Sequence[tuple[frozenset[int], frozenset[int]]],
+        judge: _Judge,
+        providers: Mapping[str, Provider],
+        recorder: Recorder,
+        listen: Listener | None,
+        stop: threading.Event | None,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._changes = changes
+        self._schedule = _Schedule(waits)
+        self._judge = judge
+        self._providers = providers
+        self._recorder = recorder
+        self._listen = listen
+        self._stop = stop or threading.Event()
+        self._broken = threading.Event()
+        self._pool = pool
+        self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._in_flight = 0
+        self._lost: list[int] = []
+        self._settled: dict[int, Outcome] = {}
+        self._roots: dict[int, int] = {}
+        self._news: list[int] = []
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Works until every change has its outcome; they come in the plan's order."""
+        try:
+            self._advance()
+            while self._in_flight or self._lost:
+                self._collect() if self._in_flight else self._read_back()
+                self._advance()
+        finally:
+            self._broken.set()
+        return tuple(self._settled[n] for n in range(len(self._changes)))
+
+    def _advance(self) -> None:
+        """Judges what has become ready, starts what is to be written, records what is settled."""
+        operations: dict[int, Operation] = {}
+        while ready := self._schedule.take():
+            for n in ready:
+                verdict = self._blocked(n) or self._judge.verdict(self._changes[n])
+                if verdict.operation:
+                    operations[n] = verdict.operation
+                else:
+                    self._settle(n, verdict)
+        self._start(operations)
+        self._record()
+
+    def _blocked(self, n: int) -> Verdict | None:
+        if self._halted:
+            return Verdict("skipped", INTERRUPTED)
+        for needed in sorted(self._schedule.needs[n]):
+            if self._settled[needed].status != "done":
+                root = self._roots[n] = self._roots.get(needed, needed)
+                became = self._settled[root]
+                return Verdict("skipped", f"needs {became.address}, which {_BECAME[became.status]}")
+        return None
+
+    def _start(self, operations: Mapping[int, Operation]) -> None:
+        by_target: dict[str, list[int]] = defaultdict(list)
+        for n in operations:
+            by_target[self._changes[n].target].append(n)
+        for target, indexes in by_target.items():
+            provider = self._providers[target]
+            size = max(1, provider.capabilities.batch)
+            for at in range(0, len(indexes), size):
+                chunk = indexes[at : at + size]
+                self._in_flight += 1
+                self._pool.submit(self._write, provider, chunk, [operations[n] for n in chunk])
+
+    def _write(self, provider: Provider, indexes: Sequence[int], operations: Sequence[Operation]) -> None:
+        """In a worker. A provider that raises has failed these operations and no others."""
+        if self._halted:
+            self._answers.put(_Answer(indexes, None))
+            return
+        try:
+            results = provider.write(operations)
+        except Exception as error:
+            results = [Result("failed", _sentence(error))] * len(operations)
+        missing = [Result("unknown")] * (len(operations) - len(results))
+        self._answers.put(_Answer(indexes, [*results, *missing]))
+
+    def _collect(self) -> None:
+        """Waits for one answer and takes what else has come meanwhile, so that many small ones are recorded together."""
+        answers = [self._next_answer()]
+        while not self._answers.empty():
+            answers.append(self._answers.get())
+        self._in_flight -= len(answers)
+        for answer in answers:
+            for at, n in enumerate(answer.indexes):
+                self._take(n, answer.results[at] if answer.results else None)
+
+    def _next_answer(self) -> _Answer:
+        try:
+            return self._answers.get()
+        except KeyboardInterrupt:
+            if self._stop.is_set():
+                raise
+            self._stop.set()
+            return self._answers.get()
+
+    def _take(self, n: int, result: Result | None) -> None:
+        if result is None:
+            self._settle(n, Verdict("skipped", INTERRUPTED))
+        elif result.status == "unknown":
+            self._lost.append(n)
+        else:
+            self._settle(n, Verdict(result.status, redact(result.detail)))
+
+    def _read_back(self) -> None:
+        """Nothing else is under way: one look at each kind tells what became of the changes whose answer was lost."""
+        by_kind: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for n in self._lost:
+            by_kind[self._changes[n].target, kind_of(self._changes[n].address)].append(n)
+        self._lost = []
+        for (target, kind), indexes in by_kind.items():
+            read = _read_again(self._providers[target], kind)
+            for n in indexes:
+                self._settle(n, self._found(self._changes[n], read))
+
+    def _found(self, change: Change, read: ReadResult) -> Verdict:
+        found = read.resources.get(change.address)
+        if found is None and not read.complete:
+            return Verdict(
+                "failed", f"the answer was lost, and it could not be read back: {read.problem}; the next plan tells what became of it"
+            )
+        if self._judge.holds(change, found):
+            return Verdict("done", "the answer was lost; read back, it is done")
+        return Verdict("failed", "the answer was lost; read back, it is not done")
+
+    def _settle(self, n: int, verdict: Verdict) -> None:
+        change = self._changes[n]
+        self._settled[n] = Outcome(change.target, change.address, change.action, verdict.status, verdict.detail, change.label)
+        self._news.append(n)
+        self._schedule.settle(n)
+
+    def _record(self) -> None:
+        news, self._news = self._news, []
+        if not news:
+            return
+        changes = [self._changes[n] for n in news]
+        before = {c.address: found for c in changes if (found := self._judge.before(c)) is not None}
+        self._recorder.record([(self._changes[n], self._settled[n]) for n in news], before)
+        known = len(self._settled) - len(news)
+        for count, n in enumerate(news, known + 1):
+            if self._listen:
+                self._listen(count, len(self._changes), self._settled[n])
+
+    @property
+    def _halted(self) -> bool:
+        return self._stop.is_set() or self._broken.is_set()
+
+
+_BECAME = {"failed": "failed", "stale": "is stale", "skipped": "was skipped"}
+
+
+def _read_again(provider: Provider, kind: str) -> ReadResult:
+    try:
+        return next((r for r in provider.read([kind]) if r.kind == kind), ReadResult(kind, {}, complete=False, problem="no answer"))
+    except Exception as error:
+        return ReadResult(kind, {}, complete=False, problem=_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OrgformError):
+        return redact(error.message)
+    return redact(f"the provider broke ({type(error).__name__}: {error}); this is a bug in it")
