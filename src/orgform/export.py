@@ -7,25 +7,21 @@ would not be managed, and nobody would see it change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orgform.config.source import dump_yaml
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Live, parts_of
+from orgform.model import Address, Attributes, Live, TargetConfig, parts_of
 
 SINGLE_FILE = "company.yaml"
 Tree = dict[str, Any]
 
-_TEMPLATE_MARK = re.compile(r"\{(?=[{%#])")
-_ENDS_RAW = re.compile(r"\{%[-+]?\s*endraw")
 
-
-def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, Mapping[str, Any]], *, split: bool) -> dict[str, str]:
+def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, TargetConfig], *, split: bool) -> dict[str, str]:
     """The whole live state as text; `split`: the layout one would keep in a folder (each kind's `x-file`), else one file.
 
-    `targets` are written as they are given: provider, options, `kinds` where named.
+    `targets` are written as the config has them, secrets as the references they are.
     """
     found = trees(live, kinds, targets)
     if not split:
@@ -33,7 +29,7 @@ def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, 
     return {file: text_of(tree) for file, tree in found.items()}
 
 
-def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, Mapping[str, Any]]) -> dict[str, Tree]:
+def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, TargetConfig]) -> dict[str, Tree]:
     """File name -> its tree, in the order one reads them: the company's file first."""
     files: dict[str, Tree] = {SINGLE_FILE: {"orgform": 1}}
     names = _FileNames(kinds)
@@ -42,7 +38,7 @@ def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, Mapp
         entry = entry_of(kind, live[address].attributes, short=not kinds.children(kind.name))
         _place(files.setdefault(names.of(kind, address), {}), kind, kinds, address, entry)
     if targets:
-        files[SINGLE_FILE]["targets"] = {name: escaped(dict(target)) for name, target in sorted(targets.items())}
+        files[SINGLE_FILE]["targets"] = {name: _target_entry(target) for name, target in sorted(targets.items())}
     rank = _reading_order(kinds)
     return {file: _sorted(files[file], rank) for file in sorted(files, key=lambda f: (f != SINGLE_FILE, f))}
 
@@ -54,7 +50,7 @@ def _place_order(kind: Kind, address: str) -> tuple[str, bool, str, list[str]]:
 
 
 def text_of(tree: Tree) -> str:
-    """YAML with an empty line between the top-level keys."""
+    """YAML with an empty line between the top-level keys. What looks like a template in it is escaped."""
     return "\n".join(dump_yaml({key: value}) for key, value in tree.items())
 
 
@@ -62,35 +58,17 @@ def entry_of(kind: Kind, attributes: Attributes, *, short: bool = True) -> Any:
     """What stands under a resource's key: a map of attributes, or (`short`) the shorthand where that says it all."""
     kept = kept_attributes(kind, attributes)
     word = kept.get(kind.shorthand) if short and kind.shorthand and len(kept) == 1 else None
-    return escaped(kept if word is None or isinstance(word, dict | list) else word)
+    return kept if word is None or isinstance(word, dict | list) else word
 
 
 def kept_attributes(kind: Kind, attributes: Attributes) -> Attributes:
-    """The attributes worth writing, in the schema's order, maps sorted, not yet escaped."""
+    """The attributes worth writing, in the schema's order, maps sorted."""
     kept: Attributes = {}
     for name in kind.managed:
         value = _without_empties(kind, (name,), attributes.get(name))
         if name in kind.required or not (_is_empty(value) or _is_implied(kind, name, value)):
             kept[name] = value
     return {name: value for name, value in kept.items() if value is not None and name not in kind.sensitive}
-
-
-def escaped(value: Any) -> Any:
-    """The same value with every text in it, keys too, safe from being read as a template."""
-    if isinstance(value, str):
-        return literal(value)
-    if isinstance(value, dict):
-        return {literal(key): escaped(item) for key, item in value.items()}
-    return [escaped(item) for item in value] if isinstance(value, list) else value
-
-
-def literal(text: str) -> str:
-    """`text` as a template that renders to itself."""
-    if not _TEMPLATE_MARK.search(text):
-        return text
-    if not _ENDS_RAW.search(text):
-        return "{% raw %}" + text + "{% endraw %}"
-    return _TEMPLATE_MARK.sub("{{ '{' }}", text) + "{{ '' }}"
 
 
 class _FileNames:
@@ -123,10 +101,15 @@ def file_pattern(kind: Kind) -> str:
     return str(kind.schema.get("x-file", SINGLE_FILE))
 
 
+def _target_entry(target: TargetConfig) -> Tree:
+    kinds = {"kinds": list(target.kinds)} if target.kinds is not None else {}
+    return {"provider": target.provider, **kinds, **target.options}
+
+
 def _place(tree: Tree, kind: Kind, kinds: Kinds, address: Address, entry: Any) -> None:
-    own = literal(parts_of(address)[-1])
+    own = parts_of(address)[-1]
     if kind.parent:
-        parent = literal(parts_of(address)[0])
+        parent = parts_of(address)[0]
         tree = tree.setdefault(kinds[kind.parent].collection, {}).setdefault(parent, {})
     if kind.singleton:
         tree[kind.collection] = entry

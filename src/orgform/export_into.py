@@ -1,0 +1,344 @@
+"""Live state -> a folder that has a config already: what differs is changed where it is written, and the rest stays as people wrote it.
+
+Invariant: what `for_each`, a template, an expression, an alias or a CSV makes is never touched; where it differs, a note says so. What the
+config takes from nobody is not taken: resources of kinds that were not read stay, and so does what `lifecycle` leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from orgform.codec import Struct, encode
+from orgform.config.edit import Document, Pair, Untouchable, is_template
+from orgform.export import Tree, entry_of, file_pattern, kept_attributes, text_of, trees
+from orgform.formats import normalise
+from orgform.kinds import Kind, Kinds
+from orgform.model import Address, Attributes, Config, Desired, Live, address_of, kind_of, parts_of
+
+_MISSING = object()
+MOST_SHOWN = 60
+_GENERATES = ("for_each", "include_csv")
+
+
+class Merged(Struct, frozen=True):
+    """`files`: relative name -> new text, of those that change. `notes`: sentences on what differs and was left alone."""
+
+    files: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class _Place(NamedTuple):
+    """Where (a part of) a resource is written out: in `file`, as the value of `pair`."""
+
+    file: str
+    pair: Pair
+
+
+class _Difference(NamedTuple):
+    """`live` is `_MISSING` where the live system has nothing there; `declared` where the config says nothing."""
+
+    path: tuple[str, ...]
+    declared: Any
+    live: Any
+
+
+def merge_into(
+    texts: Mapping[str, str],
+    live: Mapping[Address, Live],
+    kinds: Kinds,
+    config: Config,
+    *,
+    read: Collection[str],
+    env: str | None = None,
+) -> Merged:
+    """`texts`: relative name -> text of all YAML files of the folder (with the environment's file, where one is chosen).
+
+    `config`: what they declare together. `read`: kinds whose live state is complete; only those lose entries.
+    """
+    return _Merge(texts, live, kinds, config, frozenset(read), env).run()
+
+
+class _Merge:
+    def __init__(
+        self,
+        texts: Mapping[str, str],
+        live: Mapping[Address, Live],
+        kinds: Kinds,
+        config: Config,
+        read: frozenset[str],
+        env: str | None,
+    ) -> None:
+        self._texts, self._live, self._kinds, self._config, self._read = texts, live, kinds, config, read
+        self._overlays = {f"environments/{env}{end}" for end in (".yaml", ".yml")} if env else set()
+        self._documents = {file: Document(text) for file, text in sorted(texts.items())}
+        self._places: dict[Address, list[_Place]] = {}
+        self._collections: dict[tuple[str, str], list[_Place]] = {}
+        self._new_files: dict[str, Tree] = {}
+        self._new_maps: dict[tuple[str, Pair | None, str], dict[str, Any]] = {}
+        self._notes: list[str] = []
+
+    def run(self) -> Merged:
+        for file, document in self._documents.items():
+            self._index(file, document)
+        gone = self._removals()
+        for address in sorted(self._live):
+            if address in self._config.desired:
+                self._update(address, self._config.desired[address])
+        self._add_new()
+        for address in gone:
+            self._remove(address)
+        files = {file: new for file, document in self._documents.items() if (new := document.text) != self._texts[file]}
+        for file, tree in self._new_files.items():
+            files[file] = text_of(tree)
+        return Merged(files, tuple(sorted(self._notes)))
+
+    # Where things are written
+
+    def _index(self, file: str, document: Document) -> None:
+        for pair in document.pairs(document.root):
+            kind = self._kinds.top_level.get(pair.key.value)
+            if kind is None:
+                continue
+            if kind.singleton:
+                self._note_place(kind.address(), file, document, pair, kind)
+                continue
+            self._collections.setdefault(("", kind.name), []).append(_Place(file, pair))
+            for entry in document.pairs(pair.value):
+                if _is_written_out(document, entry):
+                    key = self._normal_key(kind, entry.key.value)
+                    self._note_place(address_of(kind.name, key), file, document, entry, kind)
+
+    def _note_place(self, address: Address, file: str, document: Document, pair: Pair, kind: Kind) -> None:
+        self._places.setdefault(address, []).append(_Place(file, pair))
+        children = self._kinds.children(kind.name)
+        for below in document.pairs(pair.value):
+            child = children.get(below.key.value)
+            if child is None:
+                continue
+            if child.singleton:
+                self._places.setdefault(child.address(*parts_of(address)), []).append(_Place(file, below))
+                continue
+            self._collections.setdefault((address, child.name), []).append(_Place(file, below))
+            for entry in document.pairs(below.value):
+                if _is_written_out(document, entry):
+                    own = self._normal_key(child, entry.key.value)
+                    self._places.setdefault(address_of(child.name, *parts_of(address), own), []).append(_Place(file, entry))
+
+    def _normal_key(self, kind: Kind, key: str) -> str:
+        """As addresses have it."""
+        if kind.key is None:
+            return key
+        for ref in kind.key.references:
+            if key.startswith(ref.prefix) and ref.prefix:
+                return ref.prefix + self._normal_key(self._kinds[ref.kind], key.removeprefix(ref.prefix))
+        plain = next((ref for ref in kind.key.references if not ref.prefix), None)
+        if plain:
+            return self._normal_key(self._kinds[plain.kind], key)
+        return normalise(kind.key.format, key) if kind.key.format else key
+
+    # What differs
+
+    def _update(self, address: Address, desired: Desired) -> None:
+        if desired.seeded:
+            return
+        kind = self._kinds.of(address)
+        left_alone = {*desired.lifecycle.ignore, *desired.lifecycle.seed}
+        for difference in _differences(kind, desired.attributes, self._live[address].attributes):
+            if not any(".".join(difference.path[:n]) in left_alone for n in range(1, len(difference.path) + 1)):
+                self._settle(address, kind, difference)
+
+    def _settle(self, address: Address, kind: Kind, difference: _Difference) -> None:
+        try:
+            place = self._written_at(address, kind, difference.path)
+            if place:
+                self._change(place, kind, difference)
+            elif difference.declared is _MISSING:
+                self._add_attribute(address, kind, difference)
+            else:
+                raise Untouchable("something that is not written out there")
+        except Untouchable as reason:
+            if difference.declared is not _MISSING:
+                self._note_difference(address, difference, str(reason))
+
+    def _written_at(self, address: Address, kind: Kind, path: tuple[str, ...]) -> _Place | None:
+        """The pair that holds the value at `path`; the shorthand's own pair where the entry is one."""
+        for file, pair in self._in_precedence(address):
+            found: Pair | None = pair
+            if not (pair.value.id != "mapping" and (kind.shorthand,) == path):
+                for name in path:
+                    pairs = self._documents[file].pairs(found.value) if found else ()
+                    found = next((p for p in pairs if p.key.value == name), None)
+            if found:
+                return _Place(file, found)
+        return None
+
+    def _in_precedence(self, address: Address) -> list[_Place]:
+        return sorted(self._places.get(address, ()), key=lambda place: place.file not in self._overlays)
+
+    def _change(self, place: _Place, kind: Kind, difference: _Difference) -> None:
+        document = self._documents[place.file]
+        if difference.live is _MISSING:
+            if isinstance(difference.declared, list):
+                document.set_value(place.pair, [])
+            else:
+                document.remove(place.pair)
+        elif difference.path in kind.sets and isinstance(difference.live, list):
+            document.set_items(place.pair, difference.live, self._sameness(kind, difference.path))
+        else:
+            document.set_value(place.pair, difference.live)
+
+    def _sameness(self, kind: Kind, path: tuple[str, ...]) -> Callable[[str, Any], bool]:
+        """Two ways to write one thing: `Bob@Acme.com` and `bob@acme.com`."""
+        ref = next((r for r in kind.references if r.path == path and r.many), None)
+        if ref is None:
+            return lambda written, wanted: written == wanted
+        return lambda written, wanted: self._normal_key(self._kinds[ref.kind], written) == wanted
+
+    def _add_attribute(self, address: Address, kind: Kind, difference: _Difference) -> None:
+        """In the innermost map that is written out; an entry that is not written out manages what it manages."""
+        value: Any = difference.live
+        for depth in range(len(difference.path) - 1, -1, -1):
+            holder = self._written_at(address, kind, difference.path[:depth]) if depth else self._own_place(address)
+            if holder is not None:
+                self._documents[holder.file].add(holder.pair, difference.path[depth], value)
+                return
+            value = {difference.path[depth]: value}
+
+    def _own_place(self, address: Address) -> _Place | None:
+        """Where the resource itself is written out, not only an environment's word on it."""
+        return next((place for place in self._places.get(address, ()) if place.file not in self._overlays), None)
+
+    # What is new
+
+    def _add_new(self) -> None:
+        new = {a: r for a, r in self._live.items() if a not in self._config.desired and self._may_be_new(a)}
+        whole = {a for a in new if not self._kinds.of(a).parent}
+        with_whole = {a: r for a, r in new.items() if a in whole or self._kinds.parent_of(a) in whole}
+        for layout_file, tree in trees(with_whole, self._kinds, {}).items():
+            for collection, entries in tree.items():
+                if kind := self._kinds.top_level.get(collection):
+                    for key, entry in entries.items():
+                        self._add_top(self._home_file(kind, layout_file), kind, key, entry)
+        for address in sorted(new.keys() - with_whole.keys()):
+            self._add_child(address)
+        self._add_maps()
+
+    def _may_be_new(self, address: Address) -> bool:
+        """Not what the config names but does not declare today."""
+        if address in self._config.expired:
+            self._notes.append(f"{address}: the live system still has it; the config's grant ran out on {self._config.expired[address]}")
+            return False
+        if address in self._places:
+            self._notes.append(f"{address}: the live system has it; the config writes it and takes it out again: left alone")
+            return False
+        return True
+
+    def _home_file(self, kind: Kind, layout_file: str) -> str:
+        """Where its like are: the file that has most of them, unless each has a file of its own."""
+        counts: dict[str, int] = {}
+        for file, pair in self._collections.get(("", kind.name), ()):
+            if file not in self._overlays and pair.value.id == "mapping":
+                counts[file] = counts.get(file, 0) + len(pair.value.value)
+        best = max(sorted(counts), key=lambda file: counts[file], default=None)
+        alone = "{key}" in file_pattern(kind) and len(self._documents) > 1
+        if best is None or (alone and counts[best] < 2):
+            return layout_file if len(self._documents) > 1 or not self._documents else next(iter(self._documents))
+        return best
+
+    def _add_top(self, file: str, kind: Kind, key: str, entry: Any) -> None:
+        document = self._documents.get(file)
+        if document is None or document.root is None:
+            tree = self._new_files.setdefault(file, {})
+            tree.setdefault(kind.collection, {})[key] = entry
+            return
+        holder = next((pair for pair in document.pairs(document.root) if pair.key.value == kind.collection), None)
+        if holder is None:
+            self._new_maps.setdefault((file, None, kind.collection), {})[key] = entry
+        else:
+            self._try_add(f"{kind.name}/{key}", file, holder, key, entry)
+
+    def _add_child(self, address: Address) -> None:
+        kind = self._kinds.of(address)
+        parent = self._kinds.parent_of(address)
+        place = self._own_place(parent) if parent else None
+        if parent is None or place is None:
+            self._notes.append(f"{address}: new in the live system; {parent} is not written out one by one, so add it where that is made")
+            return
+        entry, key = entry_of(kind, self._live[address].attributes), parts_of(address)[-1]
+        below = [p for p in self._collections.get((parent, kind.name), ()) if p.file not in self._overlays]
+        if kind.singleton:
+            self._try_add(address, place.file, place.pair, kind.collection, entry)
+        elif below:
+            self._try_add(address, below[0].file, below[0].pair, key, entry)
+        else:
+            self._new_maps.setdefault((place.file, place.pair, kind.collection), {})[key] = entry
+
+    def _add_maps(self) -> None:
+        """Collections that stand nowhere yet, each with all that is new in it."""
+        for (file, holder, collection), entries in self._new_maps.items():
+            self._try_add(", ".join(f"{collection}: {key}" for key in entries), file, holder, collection, entries)
+
+    def _try_add(self, what: str, file: str, holder: Pair | None, key: str, entry: Any) -> None:
+        try:
+            self._documents[file].add(holder, key, entry)
+        except Untouchable as reason:
+            self._notes.append(f"{what}: new in the live system; it cannot be added to {file}, which has {reason} there")
+
+    # What is gone
+
+    def _removals(self) -> list[Address]:
+        gone = [a for a, d in self._config.desired.items() if a not in self._live and kind_of(a) in self._read and not d.seeded]
+        with_parent = {a for a in gone if (parent := self._kinds.parent_of(a)) and parent not in self._live}
+        return sorted(set(gone) - with_parent)
+
+    def _remove(self, address: Address) -> None:
+        try:
+            if address not in self._places:
+                raise Untouchable("something that is not written out there")
+            for place in self._places[address]:
+                self._documents[place.file].remove(place.pair)
+        except Untouchable as reason:
+            self._notes.append(f"{address}: gone from the live system; {self._source(address)} has it from {reason}: take it out there")
+
+    # What is said
+
+    def _note_difference(self, address: Address, difference: _Difference, reason: str) -> None:
+        path = ".".join(difference.path)
+        now = "is empty" if difference.live is _MISSING else f"is {_shown(difference.live)}"
+        self._notes.append(f"{address}: {path} {now} in the live system; {self._source(address)} has it from {reason}: change it there")
+
+    def _source(self, address: Address) -> str:
+        return str(self._config.desired[address].source or "the config")
+
+
+def _shown(value: Any) -> str:
+    text = encode(value).decode()
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
+
+
+def _is_written_out(document: Document, entry: Pair) -> bool:
+    """Whether an entry stands for itself: neither its key nor its being there is computed."""
+    return not is_template(entry.key) and not any(pair.key.value in _GENERATES for pair in document.pairs(entry.value))
+
+
+def _differences(kind: Kind, declared: Attributes, live: Attributes) -> Iterator[_Difference]:
+    """Attribute by attribute, key by key in maps; what the config does not manage counts where it is worth writing."""
+    worth = kept_attributes(kind, live)
+    for name in kind.managed:
+        if name not in kind.sensitive:
+            ours = declared.get(name, _MISSING)
+            theirs = live.get(name, _MISSING) if ours is not _MISSING else worth.get(name, _MISSING)
+            yield from _difference(kind, (name,), ours, theirs)
+
+
+def _difference(kind: Kind, path: tuple[str, ...], ours: Any, theirs: Any) -> Iterator[_Difference]:
+    if isinstance(ours, dict) and isinstance(theirs, dict) and kind.is_map(path):
+        for key in sorted({*ours, *theirs}):
+            yield from _difference(kind, (*path, key), ours.get(key, _MISSING), theirs.get(key, _MISSING))
+    elif ours != theirs and not (_says_nothing(ours) and _says_nothing(theirs)):
+        yield _Difference(path, ours, theirs)
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is _MISSING or value is None or value == [] or value == {}
