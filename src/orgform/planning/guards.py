@@ -1,0 +1,295 @@
+"""What a plan may not do by itself. Each guard is a function from the facts to a verdict; together they are `GUARDS`.
+
+Invariant: a guard changes nothing in the plan and knows no platform and no kind. It says what it found, which setting decides, and the
+exact words that let it pass, or the way out where nothing does. A guard that has nothing to judge says nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+
+from orgform.codec import Struct
+from orgform.kinds import Kind, Kinds
+from orgform.model import Address, Change, Deletes, GuardVerdict, key_of, kind_of, parts_of
+from orgform.planning.access import AccessChange
+from orgform.planning.effect import value_at
+from orgform.planning.scope import PlanInputs, Scope
+
+
+class Facts(Struct, frozen=True):
+    """What guards judge by. `incomplete`: kind -> why its read counts as incomplete; `protected`: deletes of what is never deleted."""
+
+    inputs: PlanInputs
+    scope: Scope
+    kinds: Kinds
+    changes: tuple[Change, ...]
+    access: AccessChange | None = None
+    incomplete: dict[str, str] = {}
+    protected: tuple[Address, ...] = ()
+
+    @property
+    def deletes(self) -> list[Change]:
+        return [c for c in self.changes if c.action == "delete"]
+
+    def allowed(self, guard: str, address: str) -> bool:
+        """Whether an `--allow GUARD:GLOB` names this address."""
+        words = (word.partition(":") for word in self.inputs.allow)
+        return any(name == guard and fnmatchcase(address, glob) for name, _, glob in words)
+
+    def counts_as_admin(self, member: str) -> bool:
+        """Active, as far as the platform tells, and not the account that orgform itself uses."""
+        for kind in self.kinds.having_access("subject"):
+            address = kind.address(member)
+            if address in {t.own_member for t in self.inputs.targets.values()}:
+                return False
+            live, condition = self.scope.live.get(address), kind.access.get("active", {})
+            if kind.name in self.scope.target_of and (live is None or any(live.observed.get(n, v) != v for n, v in condition.items())):
+                return False
+        return True
+
+
+Guard = Callable[[Facts], GuardVerdict | None]
+
+
+def judge(facts: Facts) -> tuple[GuardVerdict, ...]:
+    """The verdicts of all guards that had something to judge."""
+    return tuple(verdict for guard in GUARDS.values() if (verdict := guard(facts)) is not None)
+
+
+def _verdict(guard: str, refused: Mapping[str, str], *, summary: str, passed: str, setting: str = "", override: str = "") -> GuardVerdict:
+    """`refused`: item -> the glob that `--allow` needs for it. `override` where that is not the way out."""
+    if not refused:
+        return GuardVerdict(guard, "passed", passed, setting=setting)
+    allow = " ".join(f"--allow {shlex.quote(f'{guard}:{glob}')}" for glob in dict.fromkeys(refused.values()))
+    return GuardVerdict(guard, "refused", summary, tuple(refused), setting, override or allow)
+
+
+class _Collection(Struct):
+    """Resources that are counted together, or the elements of one set. `allowed`: of those that go."""
+
+    glob: str
+    total: int = 0
+    going: int = 0
+    coming: int = 0
+    allowed: int = 0
+
+    def too_much(self, limits: Deletes) -> bool:
+        judged = self.going - self.allowed
+        if judged > 0 and self.total + self.coming <= self.going:
+            return True
+        return judged > limits.free and (judged > limits.count or judged * 100 > limits.percent * self.total)
+
+    def sentence(self) -> str:
+        left = self.total + self.coming - self.going
+        share = "none is left" if left <= 0 else f"{self.going * 100 / self.total:.0f} %"
+        return f"{self.going} of {self.total} would go, {share}"
+
+
+def deletes(facts: Facts) -> GuardVerdict | None:
+    limits = facts.inputs.policy.deletes
+    found = {**_collections(facts), **_sets(facts)}
+    if not found:
+        return None
+    return _verdict(
+        "deletes",
+        {f"{name}: {c.sentence()}": c.glob for name, c in sorted(found.items()) if c.too_much(limits)},
+        summary="more would be deleted than passes by itself",
+        passed="no more is deleted than passes by itself",
+        setting=f"policy.deletes: {{free: {limits.free}, percent: {limits.percent:g}, count: {limits.count}}}",
+    )
+
+
+def _collections(facts: Facts) -> dict[str, _Collection]:
+    """Every kind that something is deleted of, and its parts by parent or by `x-group-by`. What goes with its parent is not counted."""
+    gone = {c.address for c in facts.deletes}
+    found: dict[str, _Collection] = {}
+    for change in facts.changes:
+        if facts.kinds.parent_of(change.address) not in gone and change.action != "update":
+            for glob in _globs(change.address, facts.kinds.of(change.address)):
+                collection = found.setdefault(glob, _Collection(glob))
+                collection.coming += change.action == "create"
+                collection.going += change.action == "delete"
+                collection.allowed += change.action == "delete" and facts.allowed("deletes", change.address)
+    found = {glob: collection for glob, collection in found.items() if collection.going}
+    counted = {kind_of(glob) for glob in found}
+    for address in facts.scope.live if counted else ():
+        if kind_of(address) in counted and facts.kinds.parent_of(address) not in gone:
+            for glob in _globs(address, facts.kinds.of(address)):
+                if glob in found:
+                    found[glob].total += 1
+    return found
+
+
+def _globs(address: Address, kind: Kind) -> list[str]:
+    """The collections that a resource counts in, as globs over addresses."""
+    globs = [f"{kind.name}/*"]
+    if kind.group_by:
+        globs.append(f"{kind.name}/*/{parts_of(address)[-1]}")
+    elif kind.parent and not kind.singleton:
+        globs.append(f"{kind.name}/{parts_of(address)[0]}/*")
+    return globs
+
+
+def _sets(facts: Facts) -> dict[str, _Collection]:
+    """Set-valued references that lose elements: a group's members."""
+    found: dict[str, _Collection] = {}
+    for change in facts.changes:
+        if change.action == "update":
+            for path in {r.path for r in facts.kinds.of(change.address).references if r.many}:
+                before, after = set(value_at(change.before, path)), set(value_at(change.after, path))
+                going, coming = len(before - after), len(after - before)
+                if going:
+                    allowed = going if facts.allowed("deletes", change.address) else 0
+                    name = f"{change.address} {'.'.join(path)}"
+                    found[name] = _Collection(change.address, len(before), going, coming, allowed)
+    return found
+
+
+def company_admins(facts: Facts) -> GuardVerdict | None:
+    least = facts.inputs.policy.min_company_admins
+    before, after = facts.access.admins if facts.access else ({}, {})
+    lost = sorted(m for m in before.get("", set()) - after.get("", set()) if facts.counts_as_admin(m))
+    if not lost:
+        return None
+    left = sum(map(facts.counts_as_admin, after.get("", set())))
+    addresses = [kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost]
+    refused = [a for a in addresses if left < least and not facts.allowed("company-admins", a)]
+    return _verdict(
+        "company-admins",
+        {a: a for a in refused},
+        summary=f"{_number(left, 'active company admin')} would be left besides the token's own account; at least {least} must stay",
+        passed=f"{_number(left, 'active company admin')} left",
+        setting=f"policy.min_company_admins: {least}",
+    )
+
+
+def workspace_admins(facts: Facts) -> GuardVerdict | None:
+    least = facts.inputs.policy.min_workspace_admins
+    before, after = facts.access.admins if facts.access else ({}, {})
+    refused: dict[str, str] = {}
+    judged = 0
+    for kind in facts.kinds.having_access("scope"):
+        for scope in sorted(before.keys() - {""}):
+            lost = [m for m in before[scope] - after.get(scope, set()) if facts.counts_as_admin(m)]
+            address = kind.address(scope)
+            if not lost or (facts.access and address in facts.access.deleted):
+                continue
+            judged += 1
+            left = sum(map(facts.counts_as_admin, after.get(scope, set())))
+            if left < least and not facts.allowed("workspace-admins", address):
+                refused[f"{address}: {_number(left, 'active admin')} would be left"] = address
+    if not judged:
+        return None
+    return _verdict(
+        "workspace-admins",
+        refused,
+        summary=f"at least {least} active admin must stay; inherited ones and company admins count",
+        passed=f"enough admins stay where {_number(judged, 'place')} would lose some",
+        setting=f"policy.min_workspace_admins: {least}",
+    )
+
+
+def own_access(facts: Facts) -> GuardVerdict | None:
+    """What the token's own account can do is neither taken nor lowered; a scope that is deleted as a whole is no loss of access."""
+    owns = sorted({t.own_member for t in facts.inputs.targets.values() if t.own_member})
+    access = facts.access
+    if access is None or not owns:
+        return None
+    deleted = {key_of(a) for kind in facts.kinds.having_access("scope") for a in access.deleted if kind_of(a) == kind.name}
+    refused: dict[str, str] = {}
+    for own in owns:
+        before, after = access.strongest(key_of(own))
+        for scope, role in sorted(before.items()):
+            if scope not in deleted and access.lowered(role, after.get(scope)) and not facts.allowed("own-access", own):
+                refused[f"{own}: {role} in {scope or 'the company'} would become {after.get(scope, 'nothing')}"] = own
+    return _verdict(
+        "own-access",
+        refused,
+        summary="the account that orgform itself uses would lose access",
+        passed="the account that orgform itself uses keeps its access",
+        setting="the token of the target",
+    )
+
+
+def prevent_destroy(facts: Facts) -> GuardVerdict | None:
+    if not facts.deletes:
+        return None
+    return _verdict(
+        "prevent-destroy",
+        {address: address for address in facts.protected},
+        summary="these are protected, and stay so after their block is gone",
+        passed="nothing that is deleted is protected",
+        setting="lifecycle.prevent_destroy",
+        override="declare it with `lifecycle: {prevent_destroy: false}`, apply, then take it out",
+    )
+
+
+def holds_data(facts: Facts) -> GuardVerdict | None:
+    judged = [(c.address, facts.kinds.of(c.address).holds_data) for c in facts.deletes]
+    asked = [(address, attribute) for address, attribute in judged if attribute]
+    if not asked:
+        return None
+    full = [a for a, attribute in asked if a in facts.scope.live and facts.scope.live[a].observed.get(attribute)]
+    refused = [a for a in full if not any(fnmatchcase(a, glob) for glob in facts.inputs.allow_destroy)]
+    return _verdict(
+        "holds-data",
+        {a: a for a in refused},
+        summary="the platform says that these hold data, which would be lost",
+        passed="nothing that is deleted holds data, or it is allowed by name",
+        setting="what the platform observes",
+        override=" ".join(f"--allow-destroy {shlex.quote(a)}" for a in refused),
+    )
+
+
+def incomplete_read(facts: Facts) -> GuardVerdict | None:
+    if not facts.deletes and not facts.incomplete:
+        return None
+    refused = {f"{kind}: {why}": f"{kind}/*" for kind, why in sorted(facts.incomplete.items())}
+    return _verdict(
+        "incomplete-read",
+        {item: glob for item, glob in refused.items() if not facts.allowed("incomplete-read", glob)},
+        summary="these were not read completely, so nothing of them is deleted; run it again",
+        passed="everything that is deleted was read completely" if not facts.incomplete else "incomplete reads are allowed by name",
+        setting="the count that the platform tells, and what base knows",
+    )
+
+
+def immutable(facts: Facts) -> GuardVerdict | None:
+    updates = [c for c in facts.changes if c.action == "update" and facts.kinds.of(c.address).immutable]
+    if not updates:
+        return None
+    refused: dict[str, str] = {}
+    titles: dict[str, None] = {}
+    for change in updates:
+        kind = facts.kinds.of(change.address)
+        for field in kind.immutable:
+            if any(f.path == field for f in change.fields):
+                refused[f"{change.address}: {field}"] = change.address
+                titles[kind.title.lower()] = None
+    return _verdict(
+        "immutable",
+        refused,
+        summary="these are never changed in place, and replacement is never implied",
+        passed="no immutable field is changed",
+        setting="x-immutable in the kind's schema",
+        override=f"create a new {' or '.join(titles)} under another key, move what is in it, then delete the old one",
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+#: in the order in which they are shown
+GUARDS: dict[str, Guard] = {
+    "deletes": deletes,
+    "company-admins": company_admins,
+    "workspace-admins": workspace_admins,
+    "own-access": own_access,
+    "prevent-destroy": prevent_destroy,
+    "holds-data": holds_data,
+    "incomplete-read": incomplete_read,
+    "immutable": immutable,
+}

@@ -1,0 +1,231 @@
+"""What is ours to plan: reshapes the inputs, so that the differ stays dumb.
+
+Whole states first (`scope_of`: targets, `--destroy`, `moved`), single resources later and only where they differ (`Scope.triple`:
+lifecycle, seeds, secrets). Invariant: inputs are never changed in place, and states that need no reshaping are passed on as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from orgform.codec import Struct, replace
+from orgform.diagnostics import Diagnostic
+from orgform.errors import ConfigInvalid
+from orgform.kinds import Kind, Kinds, resolve
+from orgform.model import (
+    Address,
+    Attributes,
+    Attribution,
+    Base,
+    Desired,
+    Live,
+    Move,
+    Plan,
+    PlanBase,
+    Policy,
+    address_of,
+    key_of,
+    kind_of,
+    parts_of,
+)
+from orgform.planning.diff import Triple
+from orgform.providers.base import Capabilities
+
+_R = TypeVar("_R", Base, Live)
+
+
+class TargetState(Struct, frozen=True):
+    """One live system as it was read. `kinds`: what it takes; `problems`: kinds that could not be read completely, with the reason."""
+
+    provider: str
+    system: str
+    kinds: frozenset[str]
+    problems: dict[str, str] = {}
+    capabilities: Capabilities = Capabilities()
+    own_member: Address | None = None
+
+
+class PlanInputs(Struct, frozen=True):
+    """Everything that a plan is made from. `base` is `None` where nothing is known of what was last applied: nothing is deleted then.
+
+    `only`: address globs; `allow`: `GUARD:ADDRESS_GLOB`; `allow_destroy`: address globs; `expired`: what `until` took out, with its day.
+    """
+
+    desired: dict[Address, Desired]
+    live: dict[Address, Live]
+    targets: dict[str, TargetState]
+    base: dict[Address, Base] | None = None
+    base_info: PlanBase = PlanBase()
+    policy: Policy = Policy()
+    moved: tuple[Move, ...] = ()
+    moved_done: frozenset[tuple[Address, Address]] = frozenset()
+    only: tuple[str, ...] = ()
+    destroy: bool = False
+    allow: tuple[str, ...] = ()
+    allow_destroy: tuple[str, ...] = ()
+    attributions: dict[Address, Attribution] = {}
+    config_digest: str = ""
+    expired: dict[Address, str] = {}
+    tool_version: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class Scope(Struct, frozen=True):
+    """The three states under the names that the config uses now.
+
+    `renames`: new address -> the one it still has in the live system. `settled`: moves that the live system has, the ledger not yet.
+    """
+
+    desired: dict[Address, Desired]
+    base: dict[Address, Base]
+    live: dict[Address, Live]
+    target_of: dict[str, str]
+    renames: dict[Address, Address] = {}
+    settled: tuple[Move, ...] = ()
+
+    def triple(self, address: Address, kind: Kind, kinds: Kinds) -> Triple | None:
+        """One resource with what is not ours left out; `None` where all of it is not."""
+        want, known, have = self.desired.get(address), self.base.get(address), self.live.get(address)
+        parent = kinds.parent_of(address)
+        if parent and self._left_alone(parent, kind, want):
+            return None
+        drop = _not_ours(want, kind, is_live=have is not None)
+        base = known.attributes if known else None
+        live = _readable(have.attributes, base, kind) if have else None
+        return Triple(_without(base, drop), _without(want.attributes if want else None, drop), _without(live, drop))
+
+    def _left_alone(self, parent: Address, kind: Kind, want: Desired | None) -> bool:
+        """Whether the parent's lifecycle says so: `ignore` always, `seed` once the parent exists."""
+        if want is not None and want.seeded:
+            return parent in self.live
+        above = self.desired.get(parent)
+        return above is not None and kind.collection in (*above.lifecycle.ignore, *above.lifecycle.seed)
+
+
+def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
+    """Raises `ConfigInvalid` where a `moved` cannot be done."""
+    desired = {} if inputs.destroy else inputs.desired
+    base, live = inputs.base or {}, inputs.live
+    moves = _final_moves(inputs.moved)
+    open_moves = [m for m in moves if (m.from_, m.to) not in inputs.moved_done]
+    problems = [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
+    if problems:
+        raise ConfigInvalid((*inputs.diagnostics, *problems))
+    pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
+    standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
+    # A key that was given away and then used anew belongs to its new owner: base has both, and nothing follows.
+    known = {m.from_: m.to for m in moves if m.from_ not in standing and not (m.from_ in base and m.to in base)}
+    return Scope(
+        desired,
+        relabel(base, known, kinds),
+        relabel(live, pending, kinds),
+        {kind: name for name in sorted(inputs.targets) for kind in inputs.targets[name].kinds if kind in kinds},
+        renames={new: old for old, new in pending.items()},
+        settled=tuple(sorted((Move(m.from_, m.to) for m in open_moves if m.to in live), key=lambda m: m.from_)),
+    )
+
+
+def relabel(resources: Mapping[Address, _R], renames: Mapping[Address, Address], kinds: Kinds) -> dict[Address, _R]:
+    """The same resources under the new names: addresses that hold an old key and references to it follow.
+
+    `renames`: old address -> new. Apply uses it too, to find what it has read again under the names of the plan.
+    """
+    if not renames:
+        return resources if isinstance(resources, dict) else dict(resources)
+    found: dict[Address, _R] = {}
+    for address, resource in resources.items():
+        new = _relabelled(address, renames, kinds)
+        if new != address and new in resources:
+            continue
+        attributes = _follow(address, resource.attributes, renames, kinds)
+        found[new] = resource if attributes is resource.attributes else replace(resource, attributes=attributes)
+    return found
+
+
+def renames_of(plan: Plan) -> dict[Address, Address]:
+    """Old address -> new, for the renames that a plan does."""
+    return {c.moved_from: c.address for c in plan.changes if c.moved_from}
+
+
+def _final_moves(moves: Sequence[Move]) -> list[Move]:
+    """Chains end to end: a -> b and b -> c move a and b to c."""
+    step = {m.from_: m.to for m in moves}
+    final: list[Move] = []
+    for move in moves:
+        to, seen = move.to, {move.from_}
+        while to in step and to not in seen:
+            seen.add(to)
+            to = step[to]
+        final.append(replace(move, to=to))
+    return final
+
+
+def _both_live(move: Move) -> Diagnostic:
+    return Diagnostic(
+        "error",
+        "ORG503",
+        f"{move.from_} cannot be moved to {move.to}: the live system has both",
+        "delete or rename one of the two there, or take the `moved` entry out and declare both",
+        source=move.source,
+        address=move.to,
+    )
+
+
+def _relabelled(address: Address, renames: Mapping[Address, Address], kinds: Kinds) -> Address:
+    if address in renames or kind_of(address) not in kinds:
+        return renames.get(address, address)
+    kind, parts = kinds.of(address), parts_of(address)
+    if kind.parent and (new := renames.get(address_of(kind.parent, parts[0]))):
+        parts[0] = key_of(new)
+    if kind.key and kind.key.references:
+        referent = resolve(kind.key.references, parts[-1])
+        if new := renames.get(referent):
+            parts[-1] = parts[-1].removesuffix(key_of(referent)) + key_of(new)
+    return address_of(kind.name, *parts)
+
+
+def _follow(address: Address, attributes: Attributes, renames: Mapping[Address, Address], kinds: Kinds) -> Attributes:
+    if kind_of(address) not in kinds:
+        return attributes
+    for reference, referent in list(kinds.attribute_references(address, attributes)):
+        if new := renames.get(referent):
+            attributes = _renamed_word(attributes, reference.path, key_of(referent), key_of(new))
+    return attributes
+
+
+def _renamed_word(value: Any, path: Sequence[str], old: str, new: str) -> Any:
+    if path:
+        return {**value, path[0]: _renamed_word(value[path[0]], path[1:], old, new)}
+    return sorted({new if word == old else word for word in value}) if isinstance(value, list) else new
+
+
+def _not_ours(want: Desired | None, kind: Kind, *, is_live: bool) -> tuple[str, ...]:
+    """Fields that `lifecycle` takes out. What does not exist yet gets its seeds, and what its kind cannot be created without."""
+    if want is None:
+        return ()
+    lifecycle = want.lifecycle
+    if is_live:
+        return (*lifecycle.ignore, *lifecycle.seed)
+    return tuple(field for field in lifecycle.ignore if field not in kind.required)
+
+
+def _readable(live: Attributes, base: Attributes | None, kind: Kind) -> Attributes:
+    """Secrets are never read back: what was last applied is taken to be there."""
+    if not kind.sensitive:
+        return live
+    return {**live, **{name: base[name] for name in kind.sensitive if base and name in base}}
+
+
+def _without(attributes: Attributes | None, fields: Iterable[str]) -> Attributes | None:
+    for field in fields if attributes else ():
+        attributes = _dropped(attributes, field.split("."))
+    return attributes
+
+
+def _dropped(value: Any, path: Sequence[str]) -> Any:
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {name: v for name, v in value.items() if name != path[0]}
+    return {**value, path[0]: _dropped(value[path[0]], path[1:])}
