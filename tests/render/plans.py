@@ -18,9 +18,11 @@ from orgform.model import (
     GuardVerdict,
     ManualStep,
     Observed,
+    Outcome,
     Plan,
     PlanBase,
     PlanTarget,
+    Report,
     Unmanaged,
 )
 
@@ -258,3 +260,103 @@ def hostile() -> Plan:
         costs=(Cost(evil, Address(evil), evil),),
         diagnostics=(Diagnostic("error", evil, evil, evil, Source(evil, 3, 4, 80, evil), related=(Source(evil, 1, 1, 1, evil),)),),
     )
+
+
+DIAGNOSTICS: list[dict[str, Any]] = to_builtins(
+    (
+        Diagnostic(
+            "error",
+            "ORG201",
+            "unknown key `retention_day` in a workspace's settings",
+            "did you mean `retention_days`?",
+            Source("workspaces/us.yaml", 112, 15, 13, "    settings: {retention_day: 365, timezone: America/New_York}"),
+        ),
+        Diagnostic(
+            "error",
+            "ORG012",
+            "the member alice@acme.com is written twice",
+            "keep one of the two; maps of different files are one map",
+            Source("people.yaml", 9, 3, 14, "  alice@acme.com: {name: Alice Ng}"),
+            related=(Source("company.yaml", 4, 3, 14, "  alice@acme.com: {name: Alice}"),),
+        ),
+        Diagnostic("error", "ORG005", "the file is not UTF-8", "save it as UTF-8", Source("old.yaml")),
+        Diagnostic(
+            "warning",
+            "ORG203",
+            "`on` is a string here",
+            "write `true` if a boolean is meant",
+            Source("文件.yaml", 3, 22, 2, "  機能: {名前: 長い名前, 値: on, " + "x" * 200 + "}"),
+        ),
+        Diagnostic("error", "ORG002", "an escape in a name", "", Source("a.yaml", 7, 150, 4, "x: " + "y" * 146 + "\x1b[2J" + "z" * 50)),
+        Diagnostic("info", "ORG501", "nothing was applied here before", address="company/company"),
+    )
+)
+
+VALIDATION: dict[str, Any] = {"resources": {"company": 1, "feature_value": 12_000, "member": 40}, "diagnostics": [DIAGNOSTICS[3]]}
+
+REPORT: dict[str, Any] = to_builtins(
+    Report(
+        "20261121-093011-a1b2",
+        "partly",
+        (
+            Outcome("acme", Address("workspace/brand-x-us"), "create", "done", label="Brand X - US - Production"),
+            Outcome("acme", Address("member/bob@acme.com"), "update", "done", label="Bob Roy"),
+            *(Outcome("acme", Address(f"tag/brand-x-us/t{i:03}"), "create", "done") for i in range(80)),
+            Outcome("acme", Address("tag/brand-x-us/old"), "delete", "done"),
+            Outcome(
+                "acme",
+                Address("member/dan@acme.com"),
+                "create",
+                "failed",
+                "POST /v1/members: 409, there is a member with this address\x1b[0m",
+            ),
+            Outcome("acme", Address("membership/brand-x-us/dan@acme.com"), "create", "skipped", "member/dan@acme.com was not created"),
+            Outcome("acme", Address("group/support"), "update", "stale", "it was changed since the plan was made"),
+        ),
+    )
+)
+
+ACCESS: list[dict[str, Any]] = to_builtins(
+    (
+        AccessItem("alice@acme.com", "", "owner", "direct"),
+        AccessItem("alice@acme.com", "brand-x-us", "admin", "company admin"),
+        AccessItem("bob@acme.com", "brand-x-us", "member", "parent:brand-x > group:support"),
+        AccessItem("=cmd|' /C calc'!A0", "brand-x-us", '+1, "quoted"', "@evil\nline"),
+    )
+)
+
+HISTORY: dict[str, Any] = {
+    "runs": [
+        {"run": "r2", "started": "2026-11-21T09:30:11Z", "finished": None, "actor": "ci@acme.com", "outcome": None, "changes": 3},
+        {
+            "run": "r1",
+            "started": "2026-11-20T09:30:11+00:00",
+            "finished": "2026-11-20T09:30:15+00:00",
+            "actor": "alice on a laptop with a very long name in the office",
+            "outcome": "done",
+            "changes": 10_402,
+        },
+    ]
+}
+RUN: dict[str, Any] = {"runs": [{**HISTORY["runs"][1], "changes": REPORT["outcomes"][:2] + REPORT["outcomes"][-3:]}]}
+
+PROVIDERS: dict[str, Any] = {
+    "front": {
+        "summary": "Front, a shared inbox for teams: its Core API speaks of workspaces as teams, and some of it cannot be written.",
+        "options": {"type": "object", "properties": {"token": {}, "url": {}}},
+        "batch": 1,
+        "page": 100,
+        "requests_per_minute": 50,
+        "kinds": {
+            "workspace": {
+                "read": "api",
+                "create": "manual",
+                "update": "none",
+                "delete": "none",
+                "fields": {"name": "manual", "labels": "none"},
+            },
+            "tag": {"read": "api", "create": "api", "update": "api", "delete": "api"},
+        },
+    },
+    "local": {"summary": "The admin API inside the process.", "options": {}, "batch": 1000, "page": 1000, "kinds": None},
+}

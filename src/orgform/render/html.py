@@ -66,7 +66,7 @@ section.refused{border-color:var(--minus);background:var(--bad)}
 .update .sign{color:var(--tilde)}
 .delete .sign,.loss .sign,del{color:var(--minus)}
 ins,del{text-decoration:none}
-.flag{color:var(--minus);font-weight:600;font-size:.85rem}
+.flag{margin-left:.5rem;color:var(--minus);font-weight:600;font-size:.85rem}
 table{border-collapse:collapse;margin:.2rem 0 .2rem 1.2rem}
 td{padding:.05rem 1rem .05rem 0;vertical-align:top;overflow-wrap:anywhere}
 td:first-child{color:var(--soft);white-space:nowrap}
@@ -139,13 +139,12 @@ def _refused(guard: Doc) -> str:
     known = [(name, guard[key]) for key, name in (("setting", "Setting"), ("override", "To let it pass")) if guard.get(key)]
     facts = "".join(f"<p>{name}: <code>{esc(value)}</code></p>" for name, value in known)
     head = f"<h2>Refused: {esc(guard.get('guard', ''))}</h2><p>{esc(guard.get('summary', ''))}</p>"
-    return f'<section class="refused">{head}<ul>{listed}</ul>{facts}</section>
-'
+    return f'<section class="refused">{head}<ul>{listed}</ul>{facts}</section>\n'
 
 
 def _section(section: Section, many: bool) -> str:
     body = "".join(_group(g, section.drift, many) for g in section.groups)
-    return _block(f"{section.title} ({section.total:,})", section.note, body, opened=section.drift or section.total <= OPEN)
+    return _block(f"{section.title} ({section.total:,})", section.note, body, opened=section.grave or section.total <= OPEN)
 
 
 def _group(group: Group, drift: bool, many: bool) -> str:
@@ -162,23 +161,22 @@ def _hidden(kind: str, action: str, number: int) -> str:
 def _change(change: Doc, drift: bool, many: bool) -> str:
     action = str(change.get("action"))
     label = f"<b>{esc(change['label'])}</b> " if change.get("label") else ""
-    flags = "".join(f' <span class="flag">{esc(f)}</span>' for f in _flags(change, many))
+    flags = "".join(f' <span class="flag">{esc(f)}</span>' for f in _flags(change))
     fields = "".join(_field(line, action, drift) for line in lines_of(change))
     why = "".join(f'<div class="why">{esc(w)}</div>' for w in filter(None, (attribution(change), *(change.get("because") or ()))))
     table = f'<table class="v">{fields}</table>' if fields else ""
-    head = f'<span class="sign">{SYMBOLS.get(action, "?")}</span>{label}{_address(change)}{flags}'
+    where = f' <span class="note">in {esc(change.get("target", ""))}</span>' if many else ""
+    head = f'<span class="sign">{SYMBOLS.get(action, "?")}</span>{label}{_address(change)}{where}{flags}'
     return f'<div class="change {esc(action)}">{head}{table}{why}</div>'
 
 
-def _flags(change: Doc, many: bool) -> Iterator[str]:
+def _flags(change: Doc) -> Iterator[str]:
     if change.get("origin") == "conflict":
         yield "conflict: changed on both sides"
     if change.get("moved_from"):
         yield f"renamed from {change['moved_from']}"
     if change.get("action") == "delete" and not change.get("reversible", True):
         yield "cannot be undone"
-    if many:
-        yield f"in {change.get('target', '')}"
 
 
 def _field(line: Line, action: str, drift: bool) -> str:

@@ -87,15 +87,19 @@ def providers(doc: Doc) -> str:
     """The capability matrix: a table for each provider."""
     parts = []
     for name, spec in doc.items():
-        body = [
-            (code(noun(kind)), *(clean(can.get(verb, "api")) for verb in tables.VERBS), ", ".join(_override(can)))
-            for kind, can in (spec.get("kinds") or {}).items()
-        ]
+        kinds = spec.get("kinds") or {}
         facts = "\n".join(f"- {words(fact)}" for fact in tables.facts(spec))
-        parts.append(
-            f"## {words(name)}\n\n{words(spec.get('summary', ''))}\n\n{facts}\n\n{_table(('kind', *tables.VERBS, 'fields'), body)}"
-        )
+        matrix = f"{tables.EVERYTHING[0].upper()}{tables.EVERYTHING[1:]}.\n" if tables.everything(kinds) else _matrix(kinds)
+        parts.append(f"## {words(name)}\n\n{words(spec.get('summary', ''))}\n\n{facts}\n\n{matrix}")
     return "\n".join(parts)
+
+
+def _matrix(kinds: Mapping[str, Doc]) -> str:
+    body = [
+        (code(kind, cell=True), *(words(can.get(verb, "api")) for verb in tables.VERBS), ", ".join(_override(can)))
+        for kind, can in kinds.items()
+    ]
+    return _table(("kind", *tables.VERBS, "fields"), body)
 
 
 def words(text: object) -> str:
@@ -160,7 +164,7 @@ def _section(section: Section, page: Page) -> Block:
     lines: list[str] = []
     for group in section.groups:
         lines.extend(map(_marked, page.group(group, section.drift)))
-    opened = " open" if section.drift or section.total <= LISTED else ""
+    opened = " open" if section.grave or section.total <= LISTED else ""
     note = f": {section.note}" if section.note else ""
     return _details(f"{section.title} ({section.total:,}){note}", tuple(lines), "diff", opened)
 

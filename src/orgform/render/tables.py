@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.render.view import STYLE, SYMBOLS, moment
-from orgform.render.words import Paint, clean, count, cut, hang, pad, width_of
+from orgform.render.words import Paint, clean, count, hang, pad, width_of, wrap
 
 Doc = Mapping[str, Any]
 DONE = {"create": "created", "update": "updated", "delete": "deleted"}
@@ -23,20 +23,21 @@ OUTCOMES = {
     "nothing": "Nothing to do.",
 }
 DONE_SHOWN = 50
+NARROWEST = 16
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]], *, color: bool, width: int) -> str:
-    """Aligned columns with a bold head; two spaces between; cut to the width, never wrapped."""
-    columns = [max(width_of(row[i]) for row in (head, *body)) for i in range(len(head))]
-    while sum(columns) + 2 * (len(columns) - 1) > width and max(columns) > 12:
-        columns[columns.index(max(columns))] -= 1
-    paint = Paint(color)
-    lines = [paint("bold", _row(head, columns)), *(_row(row, columns) for row in body)]
-    return "".join(line + "\n" for line in lines)
+    """Aligned columns with a bold head, two spaces between. Nothing is cut; what is too long in the last column goes on below."""
+    columns = [max(width_of(row[i]) for row in (head, *body)) for i in range(len(head) - 1)]
+    room = max(width - sum(columns) - 2 * len(columns), NARROWEST)
+    first, *rest = (_row(row, columns, room) for row in (head, *body))
+    return "".join(line + "\n" for line in (Paint(color)("bold", first[0]), *(line for lines in rest for line in lines)))
 
 
-def _row(cells: Sequence[str], columns: Sequence[int]) -> str:
-    return "  ".join(pad(cut(cell, room), room) for cell, room in zip(cells, columns, strict=True)).rstrip()
+def _row(cells: Sequence[str], columns: Sequence[int], room: int) -> list[str]:
+    lead = "".join(pad(cell, width) + "  " for cell, width in zip(cells, columns, strict=False))
+    first, *more = wrap(cells[-1], room)
+    return [(lead + first).rstrip(), *(" " * width_of(lead) + line for line in more)]
 
 
 def counts(outcomes: Sequence[Doc]) -> dict[str, int]:
@@ -130,11 +131,12 @@ def history(doc: Doc, *, color: bool, width: int) -> str:
 
 
 def _number(changes: object) -> str:
-    return str(len(changes)) if isinstance(changes, (list, tuple)) else clean(changes if changes is not None else "-")
+    number = len(changes) if isinstance(changes, (list, tuple)) else changes
+    return f"{number:,}" if isinstance(number, int) else "-"
 
 
 def providers(doc: Doc, *, color: bool, width: int) -> str:
-    """Each provider, and what it can do to each kind: `rcud` by API, upper case by hand, `-` not at all."""
+    """Each provider, and what it can do to each kind: by API, by hand (manual), or not at all (none)."""
     paint, blocks = Paint(color), []
     for name, spec in doc.items():
         lines = [paint("bold", clean(name))]
@@ -161,9 +163,17 @@ def facts(spec: Doc) -> list[str]:
 VERBS = ("read", "create", "update", "delete")
 
 
+def everything(kinds: Any) -> bool:
+    """Whether every kind can be read and written by API, so that a matrix would say one thing many times."""
+    return not kinds or all(can.get(verb, "api") == "api" and not can.get("fields") for can in kinds.values() for verb in VERBS)
+
+
+EVERYTHING = "every kind: read, create, update and delete by API"
+
+
 def _matrix(kinds: Any, width: int) -> Iterator[str]:
-    if not kinds:
-        yield "  every kind: read, create, update, delete"
+    if everything(kinds):
+        yield f"  {EVERYTHING}"
         return
     body = [(clean(kind), *(clean(can.get(verb, "api")) for verb in VERBS), *_fields(can)) for kind, can in kinds.items()]
     text = table(("KIND", *(v.upper() for v in VERBS), "FIELDS"), body, color=False, width=max(width - 2, 40))

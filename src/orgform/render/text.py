@@ -50,12 +50,9 @@ def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
         page.head(doc),
         *(page.section(s) for s in sections(doc, PER_KIND)),
         page.manual(doc),
-        page.access(doc),
+        *(() if quiet else (page.access(doc),)),
         page.guards(doc),
-        page.costs(doc),
-        page.unmanaged(doc),
-        page.observed(doc),
-        page.notes(doc),
+        *(() if quiet else (page.costs(doc), page.unmanaged(doc), page.observed(doc), page.notes(doc))),
         page.tail(doc),
     ]
     return "\n".join("\n".join(lines) + "\n" for lines in map(list, blocks) if lines)
@@ -182,6 +179,8 @@ class Page:
         yield from self.title(f"To do by hand ({len(steps):,})", "the platform has no API for it")
         for step in steps:
             yield f"  * {clean(step.get('address', ''))}{self.where(step)}"
+            if self.quiet:
+                continue
             yield from hang("      ", clean(step.get("instructions", "")), self.width)
             values = step.get("values") or {}
             column = min(max((width_of(clean(k)) for k in values), default=0), self.width // 2 - 10)
@@ -236,14 +235,15 @@ class Page:
         yield from more
         items = guard.get("items") or ()
         shown = items if len(items) <= GUARD_ITEMS + 5 else items[:GUARD_ITEMS]
+        # Addresses and what is to be copied stay in one piece, however long they are.
         for item in shown:
-            yield from hang("      - ", clean(item), self.width)
+            yield f"      - {clean(item)}"
         if len(shown) < len(items):
             yield self.paint("dim", f"      ... and {len(items) - len(shown):,} more; {MORE}")
         if guard.get("setting"):
-            yield from hang("      setting:  ", clean(guard["setting"]), self.width)
+            yield f"      setting:  {clean(guard['setting'])}"
         if guard.get("override"):
-            yield from hang("      override: ", clean(guard["override"]), self.width)
+            yield f"      override: {clean(guard['override'])}"
 
     def costs(self, doc: Doc) -> Iterator[str]:
         listed = rows(doc, "costs")
@@ -255,13 +255,13 @@ class Page:
 
     def unmanaged(self, doc: Doc) -> Iterator[str]:
         listed = rows(doc, "unmanaged")
-        if listed and not self.quiet:
+        if listed:
             yield from self.title(f"Unmanaged ({len(listed):,})", "live, not in the config, left alone")
             yield from self.few([clean(u.get("address", "")) + self.where(u) for u in listed], UNMANAGED)
 
     def observed(self, doc: Doc) -> Iterator[str]:
         listed = rows(doc, "observed")
-        if listed and not self.quiet:
+        if listed:
             yield from self.title(f"Worth knowing ({len(listed):,})")
             yield from self.few(
                 [f"{clean(o.get('address', ''))}: {clean(o.get('attribute', ''))} {_word(o.get('value'))}" for o in listed], NOTES
@@ -277,7 +277,7 @@ class Page:
 
     def notes(self, doc: Doc) -> Iterator[str]:
         listed = rows(doc, "diagnostics")
-        if listed and not self.quiet:
+        if listed:
             yield diagnostics(listed, color=self.paint.color, width=self.width).rstrip("\n")
 
     def tail(self, doc: Doc) -> Iterator[str]:

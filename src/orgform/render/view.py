@@ -38,6 +38,11 @@ class Section(Struct, frozen=True):
     def total(self) -> int:
         return sum(len(g.changes) + sum(g.folded.values()) for g in self.groups)
 
+    @property
+    def grave(self) -> bool:
+        """Whether it holds what must not stay behind a click."""
+        return self.drift or any(not foldable(c) for g in self.groups for c in g.changes)
+
 
 class Person(Struct, frozen=True):
     """One member's gain or loss. `grants`: how it comes (`admin, direct`) -> where; `""` is the company itself."""

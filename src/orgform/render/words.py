@@ -104,7 +104,8 @@ def hang(lead: str, text: str, columns: int) -> list[str]:
     """`lead` and then `text` wrapped beside it; below it, where the lead takes more than half of the page."""
     indent = width_of(lead)
     if indent > columns // 2:
-        return [lead.rstrip(), *(" " * 8 + line for line in wrap(text, columns - 8))]
+        below = " " * (len(lead) - len(lead.lstrip()) + 4)
+        return [lead.rstrip(), *(below + line for line in wrap(text, columns - len(below)))]
     first, *more = wrap(text, columns - indent)
     return [lead + first, *(" " * indent + line for line in more)]
 

@@ -14,7 +14,7 @@ from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTLY_A
 if TYPE_CHECKING:
     from orgform.cli.interrupt import Interrupts
     from orgform.cli.progress import Watch
-    from orgform.model import Plan, Report
+    from orgform.model import Plan
 
 CODES = {
     "done": EXIT_OK,
@@ -68,8 +68,9 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
             if paper.format != "json":
                 show.plan(paper, refused.plan)
             raise
-    if report.outcome != "nothing" or paper.format != "text" or not approve.shown:
-        show.report(paper, report, made)
+    if not approve.asked:
+        approve.show(made)
+    show.report(paper, report, made)
     return CODES.get(report.outcome, EXIT_FAILED)
 
 
@@ -90,19 +91,21 @@ class _Approval:
 
     def __init__(self, paper: Screen, watch: Watch, interrupts: Interrupts, *, asks: bool, shows: bool) -> None:
         self.paper, self.watch, self.interrupts = paper, watch, interrupts
-        self.asks, self.shows, self.shown = asks, shows, False
+        self.asks, self.shows, self.asked = asks, shows, False
 
     def __call__(self, made: Plan) -> bool:
+        self.asked = True
+        self.show(made)
+        if self.asks and not self.paper.ask("Type yes to apply: "):
+            return False
+        self.interrupts.writing()
+        return True
+
+    def show(self, made: Plan) -> None:
+        """The plan, unless it was saved and so seen before, or a machine reads."""
         from orgform.cli import show
 
         self.watch.pause()
         if self.shows and self.paper.format == "text" and (self.asks or not self.paper.quiet):
             show.plan(self.paper, made, full=self.asks)
-            self.shown = True
-        if self.asks and not self.paper.ask("\nType yes to apply: "):
-            return False
-        self.interrupts.writing()
-        return True
-
-
-__all__ = ["Report", "command"]
+            self.paper.result("\n")
