@@ -85,7 +85,7 @@ class AdminApi(Provider):
         reached = False
         for kind in kinds:
             result, error = self._read_kind(kind)
-            if error is not None and not reached and _says_nothing(error):
+            if error is not None and not (reached or result.resources) and _of_the_whole(error):
                 raise ReadFailed(f"cannot read {self._system}: {error.message}", hint=error.hint) from error
             reached = True
             yield result
@@ -144,7 +144,7 @@ class AdminApi(Provider):
         """An operation as the batch takes it. Every one has an idempotency key, which is what makes a repetition safe."""
         address = o.moved_from or o.address
         written: dict[str, Any] = {"method": o.action, "collection": self._kinds.of(address).api, "key": key_of(address)}
-        written["idempotency_key"] = f"{self._run}:{o.key}" if o.key else os.urandom(16).hex()
+        written["idempotency_key"] = self._run + o.key if o.key else os.urandom(16).hex()
         if o.action != "delete":
             written["attributes"] = o.attributes
         if o.moved_from:
@@ -220,7 +220,7 @@ def _user() -> str:
         return "unknown"
 
 
-def _says_nothing(error: HttpError) -> bool:
+def _of_the_whole(error: HttpError) -> bool:
     """Whether the failure is of the whole system rather than of one collection."""
     return error.code != "no-such-collection"
 

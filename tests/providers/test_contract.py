@@ -1,0 +1,94 @@
+"""Both ways to the admin API keep the provider contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orgform.kinds import Kinds
+from orgform.model import Address
+from orgform.providers.base import Operation, Provider
+from orgform.providers.http import InProcessTransport, Session
+from orgform.providers.orgform import local
+from orgform.providers.orgform.client import AdminApi
+from orgform.server import Store, create_app
+from orgform.testing import contract
+from orgform.testing.contract import Sample, Subject
+from orgform.testing.server import RunningServer
+
+SAMPLES = (
+    Sample(
+        Address("workspace/contract"),
+        {"name": "Contract", "region": "us", "labels": {"brand": "x", "tier": "a"}, "settings": {"retention_days": 365}},
+        {"name": "Changed", "labels": {"tier": None, "owner": "y"}, "settings": {"thresholds": {"risk_score": 70}}},
+        {"name": "Changed", "labels": {"brand": "x", "owner": "y"}, "settings": {"retention_days": 365, "thresholds": {"risk_score": 70}}},
+        Address("workspace/contract-renamed"),
+    ),
+    Sample(Address("member/contract@acme.com"), {"name": "Con Tract", "role": "standard"}, {"name": "C"}, {"name": "C"}),
+    Sample(Address("membership/contract/contract@acme.com"), {"role": "viewer"}, {"role": "admin"}, {"role": "admin"}),
+    Sample(Address("group/contract"), {"members": ["contract@acme.com"]}, {"members": []}, {"members": []}),
+)
+
+
+class Losing(httpx.BaseTransport):
+    """Cuts the connection for every list answer after the first `after`."""
+
+    def __init__(self, inner: httpx.BaseTransport, after: int) -> None:
+        self._inner = inner
+        self._left = after
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            self._left -= 1
+            if self._left < 0:
+                raise httpx.ReadError("cut off")
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def subject(kinds: Kinds, opened: Callable[[], Provider], losing: Callable[[int], AbstractContextManager[Provider]]) -> Subject:
+    return Subject(
+        open=lambda: closing(opened()),
+        kinds=kinds,
+        samples=SAMPLES,
+        many=lambda n: Sample(Address(f"member/person{n}@crowd.example.com"), {"role": "standard"}),
+        losing=losing,
+        refused=Operation("create", Address("membership/nowhere/nobody@acme.com"), {"role": "member"}, key="refused"),
+        repeats=True,
+    )
+
+
+@pytest.fixture(params=["local", "orgform"])
+def checked(request: pytest.FixtureRequest, kinds: Kinds, tmp_path: Path) -> Subject:
+    if request.param == "local":
+        store = Store(tmp_path / "acme.db")
+
+        @contextmanager
+        def losing(after: int) -> Iterator[Provider]:
+            transport = Losing(InProcessTransport(create_app(store, kinds, inline=True)), after)
+            with closing(AdminApi(Session("http://local", transport=transport, max_wait=0), kinds, local.capabilities, "losing")) as provider:
+                yield provider
+            store.close()
+
+        return subject(kinds, request.getfixturevalue("open_local"), losing)
+
+    server: RunningServer = request.getfixturevalue("served")
+
+    @contextmanager
+    def losing_remotely(after: int) -> Iterator[Provider]:
+        session = Session(server.url, transport=Losing(httpx.HTTPTransport(), after), max_wait=0)
+        with closing(AdminApi(session, kinds, local.capabilities, "losing")) as provider:
+            yield provider
+
+    return subject(kinds, request.getfixturevalue("open_remote"), losing_remotely)
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+def test_contract(check: Callable[[Subject], None], checked: Subject) -> None:
+    check(checked)
