@@ -27,7 +27,7 @@ class Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if isinstance(value, date):
             return value
         try:
-            return datetime.strptime(value, "%Y-%m-%d").date()
+            return datetime.strptime(value.rjust(10, "-"), "%Y-%m-%d").date()
         except ValueError:
             return self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, for example 2027-01-31", param, ctx)
 
@@ -49,9 +49,16 @@ def _path(metavar: str) -> dict[str, Any]:
     return {"type": click.Path(path_type=Path), "metavar": metavar}
 
 
+def _environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For completion: what there is under environments/."""
+    folder = Path(ctx.params.get("folder") or ".") / "environments"
+    names = {path.stem for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern)}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 OPTIONS: dict[str, Callable[[F], F]] = {
     "dir": click.option("-C", "--dir", "folder", default=Path(), help="Folder of the config (here, if not given).", **_path("DIR")),
-    "env": click.option("--env", metavar="NAME", help="Overlay environments/NAME.yaml on the config."),
+    "env": click.option("--env", metavar="NAME", shell_complete=_environments, help="Overlay environments/NAME.yaml on the config."),
     "var": click.option(
         "--var",
         "variables",

@@ -1,0 +1,126 @@
+"""Words on the command line: what is wrong usage, and what one is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orgform import __version__
+from orgform.cli.group import COMMANDS
+from tests.cli.process import ORGFORM, environment, run
+
+
+def test_alone_it_shows_the_usual_flow_and_every_command() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+    flow = done.stdout.index("orgform init"), done.stdout.index("orgform validate"), done.stdout.index("orgform plan")
+    assert list(flow) == sorted(flow)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",)])
+def test_help_is_the_overview(words: tuple[str, ...]) -> None:
+    assert run(*words).stdout == run().stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"orgform {__version__}\n"
+
+
+def test_version_imports_nothing_of_the_core() -> None:
+    code = "import sys; from orgform.cli import main; main(['--version']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    loaded = set(done.stdout.split())
+    assert "click" in loaded
+    assert not loaded & {
+        "msgspec",
+        "rich",
+        "orgform.app",
+        "orgform.model",
+        "orgform.cli.options",
+        "yaml",
+        "httpx",
+        "sqlalchemy",
+        "inspect2",
+    }
+    assert "importlib.metadata" not in loaded
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_explains_itself_within_80_columns(name: str) -> None:
+    done = run(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: orgform {name}")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("plna",), "did you mean 'plan'?"),
+        (("aply", "--yes"), "did you mean 'apply'?"),
+        (("frobnicate",), "there is no command 'frobnicate' help:"),
+        (("plan", "--formt", "json"), "did you mean --format"),
+        (("plan", "--zzz"), "has no option --zzz help:"),
+        (("-C", "here", "plan"), "options stand after the command"),
+        (("plan", "--format", "xml"), "'xml' is not one of"),
+        (("plan", "--parallelism", "0"), "0 is not in the range"),
+        (("plan", "--parallelism", "many"), "'many' is not a valid integer"),
+        (("plan", "--max-wait", "-1"), "not in the range"),
+        (("plan", "--today", "2027-1-31"), "is no day; write it as YYYY-MM-DD"),
+        (("plan", "--today", "2027-02-30"), "is no day; write it as YYYY-MM-DD"),
+        (("plan", "--var", "region"), "is not of the form NAME=VALUE"),
+        (("plan", "--allow", "deletes"), "is not of the form GUARD:ADDRESS_GLOB"),
+        (("plan", "--allow-target", "=x"), "is not of the form NAME=ORIGIN"),
+        (("plan", "extra"), "unexpected extra argument"),
+        (("plan", "-o"), "requires an argument"),
+        (("plan", "-o", "."), "is a directory"),
+        (("init", "--strategy", "by-moon"), "'by-moon' is not one of"),
+        (("completion",), "missing argument"),
+        (("completion", "tcsh"), "'tcsh' is not one of"),
+        (("schema", "nothing-like-it"), "no schema named 'nothing-like-it'"),
+        (("apply",), "apply needs --yes or a plan file"),
+        (("apply", "plan.json", "--destroy"), "--destroy cannot stand beside a plan file"),
+        (("apply", "plan.json", "--base", "main"), "--base cannot stand beside a plan file"),
+        (("apply", "plan.json", "--only", "*"), "--only cannot stand beside a plan file"),
+        (("apply", "plan.json", "--today", "2027-01-31"), "--today cannot stand beside a plan file"),
+    ],
+)
+def test_wrong_usage_exits_64_and_says_what_is_wrong(words: tuple[str, ...], told: str) -> None:
+    done = run(*words)
+    assert done.returncode == 64
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert told in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [("plan", "--zzz"), ("apply",), ("schema", "x")])
+def test_json_errors_are_one_document_and_nothing_else(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*words, "--format", "json", cwd=tmp_path) if words[0] != "schema" else run("plan", "--format=json", "--zzz", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (64, "")
+    document = json.loads(done.stdout)
+    assert document["format"] == "orgform.error/1"
+    assert document["exit_code"] == 64
+    assert set(document) == {"format", "message", "hint", "exit_code"}
+
+
+def test_what_stands_after_two_dashes_is_no_option() -> None:
+    assert run("plan", "--", "--format", "json").stderr.startswith("error: ")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    script = f"{ORGFORM} schema member | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, env=environment())
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_is_a_failure_without_a_traceback() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([ORGFORM, "schema", "member"], stdout=full, stderr=subprocess.PIPE, env=environment(), text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: No space left on device\n"
