@@ -34,14 +34,26 @@ class HttpError(ProviderError):
     """A request that did not get what it asked for.
 
     `status`: of the answer; None where there was none. `code`: of the problem document. `maybe_done`: the request may have been
-    carried out.
+    carried out. `again`: repeating it may help; `retry_after`: seconds that the server asks to wait before, 0 where it does not say.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, code: str = "", maybe_done: bool = False, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        hint: str = "",
+        maybe_done: bool = False,
+        again: bool = False,
+        retry_after: float = 0.0,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
         self.maybe_done = maybe_done
+        self.again = again
+        self.retry_after = retry_after
 
 
 class Answer(Struct, Generic[T], frozen=True):
@@ -138,61 +150,65 @@ class Session:
     # One request
 
     def _settled(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool) -> httpx.Response:
-        """The last answer, after repetitions and redirects on the same origin."""
-        redirects = 0
+        """A good answer, after as many tries as it may take. Raises `HttpError`."""
+        lost = False
         for attempt in range(1, TRIES + 1):
-            failure, wait = self._tried(method, url, content, headers, idempotent)
-            while (
-                isinstance(failure, httpx.Response) and failure.status_code in _REDIRECTS and method == "GET" and redirects < MOST_REDIRECTS
-            ):
-                redirects += 1
-                url = self._resolve(failure.headers.get("location", ""), at=url)
-                failure, wait = self._tried(method, url, content, headers, idempotent)
-            if isinstance(failure, httpx.Response):
-                return self._checked(method, url, failure)
-            if wait is None or attempt == TRIES:
-                tries = f" ({attempt} tries)" if attempt > 1 else ""
-                raise HttpError(
-                    failure.message + tries, status=failure.status, code=failure.code, maybe_done=failure.maybe_done, hint=failure.hint
-                )
-            time.sleep(self._wait(attempt, wait))
-        raise AssertionError("the loop above returns or raises")
+            try:
+                return self._followed(method, url, content, headers)
+            except HttpError as failure:
+                lost = lost or failure.maybe_done
+                if attempt == TRIES or not _may_repeat(failure, idempotent):
+                    failure.maybe_done = lost
+                    failure.message += f" ({attempt} tries)" if attempt > 1 else ""
+                    failure.args = (failure.message,)
+                    raise
+                wait = self._wait(attempt, failure.retry_after)
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
 
-    def _tried(
-        self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool
-    ) -> tuple[httpx.Response | HttpError, float | None]:
-        """An answer to keep, or a failure and how long the server asks to wait (0: it does not say; None: do not repeat)."""
+    def _followed(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
+        """Reads follow a few redirects on the same origin; writes follow none."""
+        for _ in range(MOST_REDIRECTS):
+            response = self._tried(method, url, content, headers)
+            if response.status_code not in _REDIRECTS or method != "GET":
+                break
+            url = self._resolve(response.headers.get("location", ""), at=url)
+        if response.is_success:
+            return response
+        raise self._refused(method, url, response)
+
+    def _tried(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
         try:
-            response = self._client().request(method, url, content=content, headers=headers)
+            return self._client().request(method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-            return HttpError(f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}"), 0
+            raise HttpError(f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}", again=True) from e
         except httpx.TransportError as e:
-            lost = HttpError(f"{method} {url.path}: the connection to {self.origin} was cut: {_words(e)}", maybe_done=True)
-            return lost, (0 if idempotent else None)
-        except httpx.HTTPError as e:
-            return HttpError(f"{method} {url.path}: {_words(e)}", maybe_done=True), None
-        if response.status_code in RETRIED and (idempotent or response.status_code == 429):
-            return self._refused(method, url, response), _asked_wait(response)
-        return response, None
+            cut = f"{method} {url.path}: the connection to {self.origin} was cut: {_words(e)}"
+            raise HttpError(cut, maybe_done=True, again=True) from e
+        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            raise HttpError(f"{method} {url.path}: {_words(e)}", maybe_done=True) from e
 
     def _wait(self, attempt: int, asked: float) -> float:
         """What the server asks for, else a jittered backoff; never more than `max_wait`."""
         jittered = random.uniform(0.5, 1.0) * FIRST_WAIT * 2 ** (attempt - 1)
         return min(asked if asked > 0 else jittered, self._max_wait)
 
-    def _checked(self, method: str, url: httpx.URL, response: httpx.Response) -> httpx.Response:
-        if response.is_success:
-            return response
-        raise self._refused(method, url, response)
-
     def _refused(self, method: str, url: httpx.URL, response: httpx.Response) -> HttpError:
         status = response.status_code
         code, detail = _said(response)
         if status in _REDIRECTS:
-            return HttpError(f"{method} {url.path}: {status}: redirected, which a write does not follow", status=status)
+            return HttpError(f"{method} {url.path}: {status}: {self.origin} redirects in a circle, or redirects a write", status=status)
         message = f"{method} {url.path}: {status} {response.reason_phrase}".rstrip() + (f": {detail}" if detail else "")
         hint = {401: "see that the target's token is right and has not expired", 403: "the token may not do this"}.get(status, "")
-        return HttpError(message, status=status, code=code, maybe_done=status >= 500 and status != 503, hint=hint)
+        return HttpError(
+            message,
+            status=status,
+            code=code,
+            hint=hint,
+            maybe_done=status >= 500 and status != 503,
+            again=status in RETRIED,
+            retry_after=_asked_wait(response),
+        )
 
     def _decoded(self, method: str, url: httpx.URL, response: httpx.Response, type: Any) -> Any:
         if type is None or not response.content:
@@ -295,6 +311,11 @@ def _scope(request: httpx.Request) -> dict[str, Any]:
         "client": ("127.0.0.1", 0),
         "server": (url.host, url.port),
     }
+
+
+def _may_repeat(failure: HttpError, idempotent: bool) -> bool:
+    """What may have been done is repeated only where that does it once; 429 and 503 say that it was not."""
+    return failure.again and (idempotent or not failure.maybe_done)
 
 
 def _origin(url: httpx.URL) -> str:

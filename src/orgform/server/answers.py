@@ -76,6 +76,6 @@ def cursor_at(list_name: str, cursor: str) -> str:
         found: Cursor = decode(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True), Cursor)
     except (binascii.Error, UnicodeError, DecodeError, ValueError) as e:
         raise bad_request("cursor", "this cursor was not given by this server; begin again without one") from e
-    if found.list != list_name:
+    if found.list != list_name or "\0" in found.at:
         raise bad_request("cursor", "this cursor belongs to another list; begin again without one")
     return found.at

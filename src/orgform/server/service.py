@@ -6,6 +6,7 @@ Invariant: an answer with an error status means that nothing was changed.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, encode
@@ -15,7 +16,7 @@ from orgform.server.answers import Answer
 from orgform.server.operations import Ask, Method, Prepared, Result, check_idempotency_key, perform, prefetch, prepare
 from orgform.server.problems import Problem, bad_request, conflict
 from orgform.server.shape import KindShape, Shapes
-from orgform.server.store import AuditFilter, Store
+from orgform.server.store import AuditFilter, Store, time_text
 from orgform.server.work import Caller, Work
 
 T = TypeVar("T")
@@ -100,9 +101,9 @@ class Service:
         limit = _limit(query)
         name = "audit-events?" + encode([query.get(n) for n in ("address", "actor", "since")]).decode()
         below = answers.cursor_at(name, query["cursor"]) if "cursor" in query else None
-        if below is not None and not below.isdigit():
+        if below is not None and not _is_number(below, 18):
             raise bad_request("cursor", "this cursor was not given by this server; begin again without one")
-        wanted = AuditFilter(query.get("address"), query.get("actor"), query.get("since"), int(below) if below else None)
+        wanted = AuditFilter(query.get("address"), query.get("actor"), _since(query.get("since")), int(below) if below else None)
         return answers.audit_page(name, list(self.store.audit(request.caller.company, wanted, limit)), limit)
 
     # Writing
@@ -250,7 +251,7 @@ def _query(request: Request, *known: str) -> dict[str, str]:
             raise bad_request("query", f"there is no query parameter {name!r} here" + (f"; there are {', '.join(known)}" if known else ""))
         if name in found:
             raise bad_request("query", f"{name} is given twice")
-        if not value.isprintable():
+        if "\0" in value:
             raise bad_request("query", f"{name} holds a character that cannot be in it")
         found[name] = value
     return found
@@ -258,9 +259,24 @@ def _query(request: Request, *known: str) -> dict[str, str]:
 
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", str(DEFAULT_PAGE))
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LARGEST_PAGE):
+    if not (_is_number(text, 4) and 1 <= int(text) <= LARGEST_PAGE):
         raise bad_request("limit", f"limit is a number from 1 to {LARGEST_PAGE}")
     return int(text)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= digits
+
+
+def _since(text: str | None) -> str | None:
+    """A moment as the audit log writes it. Without a time zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return time_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as e:
+        raise bad_request("since", f"since is a day or a moment in ISO 8601, not {text!r}") from e
 
 
 def _seen(if_none_match: str, etag: str) -> bool:

@@ -177,7 +177,11 @@ class KindShape:
             return {n: self._normalised(v, node.properties.get(n, node.values), (*at, n), faults) for n, v in value.items()}
         if isinstance(value, list):
             return self._normalised_list(value, node, at, faults)
-        return self._normalised_word(value, node, at, faults) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return self._normalised_word(value, node, at, faults)
+        if node.refers:
+            faults.append(Fault(pointer(*at), f"{value!r} names no {node.refers}", "format"))
+        return value
 
     def _normalised_list(self, value: list[Any], node: Node, at: tuple[object, ...], faults: list[Fault]) -> list[Any]:
         settled = [self._normalised(v, node.items, (*at, i), faults) for i, v in enumerate(value)]

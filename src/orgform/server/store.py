@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -26,6 +26,8 @@ from orgform.server import tables as t
 
 BUSY_SECONDS = 30
 CHUNK = 500
+# Any number, the same in every process: whoever creates the tables in PostgreSQL holds it.
+SCHEMA_LOCK = 0x6F7267666F726D
 
 
 class StoreError(OrgformError):
@@ -78,8 +80,12 @@ class AuditFilter(Struct, frozen=True):
 
 
 def now() -> str:
+    return time_text(datetime.now(UTC))
+
+
+def time_text(moment: datetime) -> str:
     """UTC, ISO 8601 with milliseconds: sorts as text."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 class Store:
@@ -88,7 +94,7 @@ class Store:
     def __init__(self, database: str | Path) -> None:
         """`database`: a file, or an SQLAlchemy URL. Nothing is opened or created yet."""
         self._file = database if isinstance(database, Path) else _file_of(database)
-        self._url = sa.URL.create("sqlite", database=str(self._file)) if self._file else sa.make_url(str(database))
+        self._url = sa.URL.create("sqlite", database=str(self._file)) if self._file else _with_driver(sa.make_url(str(database)))
         self.name = str(self._file) if self._file else self._url.render_as_string(hide_password=True)
         self._engine: sa.Engine | None = None
         self._empty: sa.Engine | None = None
@@ -102,9 +108,13 @@ class Store:
         self._engine = self._empty = None
 
     def check(self) -> None:
-        """Opens what is there, without creating anything. Raises `StoreError`."""
-        with self.reading() as connection:
-            connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+        """Opens what is there, without creating anything. Raises `StoreError`, and is closed then."""
+        try:
+            with self.reading() as connection:
+                connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+        except StoreError:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -148,7 +158,7 @@ class Store:
             raise _explained(self.name, e) from e
 
     def _readable(self) -> sa.Engine:
-        if self._engine is None and self._file and not self._file.exists():
+        if self._engine is None and self._file and not _has_content(self._file):
             return self._nothing()
         return self._opened(create=False)
 
@@ -165,7 +175,7 @@ class Store:
         if self._file:
             _refuse_strange_file(self._file)
             if create:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(self._file.parent)
         options: dict[str, Any] = {"max_overflow": -1, "pool_pre_ping": not self._file}
         engine = sa.create_engine(self._url, **options)
         _prepare(engine)
@@ -199,6 +209,8 @@ class Store:
         if names and self._file:
             raise StoreError(f"{self.name} is the database of something else", hint="name another file in the target's `database`")
         with engine.connect().execution_options(orgform_write=True) as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             t.metadata.create_all(connection)
             self.insert_missing(connection, t.schema_version, {"version": t.SCHEMA_VERSION})
 
@@ -209,7 +221,7 @@ class Store:
     @staticmethod
     def insert_missing(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
         """Inserts unless the primary key is there."""
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        insert = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert
         connection.execute(insert(table).values(**row).on_conflict_do_nothing())
 
     # Reading
@@ -289,6 +301,21 @@ def _file_of(database: str) -> Path | None:
     return Path(url.database)
 
 
+def _with_driver(url: sa.URL) -> sa.URL:
+    """PostgreSQL is reached through psycopg 3, whichever way the URL is written."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
+
+
+def _has_content(file: Path) -> bool:
+    """False for no file and for an empty one; whatever cannot be looked at is for the opening to judge."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def _refuse_strange_file(file: Path) -> None:
     if file.is_dir():
         raise StoreError(f"{file} is a folder, not a database", hint="name a file in the target's `database`")
@@ -301,6 +328,13 @@ def _refuse_strange_file(file: Path) -> None:
         raise StoreError(f"cannot read {file}: {e.strerror}") from e
     if head and head != b"SQLite format 3\x00":
         raise StoreError(f"{file} is not a database", hint="name another file in the target's `database`, or move this one away")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise StoreError(f"cannot make the folder {folder}: {e.strerror}") from e
 
 
 def _prepare(engine: sa.Engine) -> None:
