@@ -66,7 +66,15 @@ class Orgform:
         self._environ = {**os.environ, "PYTHONPATH": str(site), "ORGFORM_CACHE": ""}
 
     def __call__(self, command: str, *words: str, code: int = 0) -> str:
-        line = [sys.executable, "-m", "orgform", command, "-C", str(self._config), *words]
+        line = [
+            sys.executable,
+            "-c",
+            "import sys; from orgform.cli import main; sys.exit(main())",
+            command,
+            "-C",
+            str(self._config),
+            *words,
+        ]
         done = subprocess.run(line, capture_output=True, text=True, env=self._environ, timeout=120)
         assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

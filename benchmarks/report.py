@@ -1,0 +1,125 @@
+"""What was measured, as targets with their verdicts, a table in text, and a section of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+#: seconds, megabytes, ratios: docs of the targets are in docs/benchmarks.md
+LIMITS: dict[str, dict[str, float]] = {
+    "10k": {"plan": 0.9, "memory": 150, "octodns": 8, "terraform": 20, "creates": 8},
+    "100k": {"plan": 7, "plan, parsed before": 2.5, "memory": 800},
+    "1k": {},
+}
+EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
+OPENLY = (
+    "Most of the gain over Terraform is paginated lists instead of a request for each resource, and Terraform's blocks here make no "
+    "request at all; octoDNS makes no HTTP call either, it compares two YAML files. orgform's plan reads everything from an API in "
+    "another process."
+)
+
+
+def targets(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """`{target, limit, measured, held}`; `held` is None where it could not be measured."""
+    limits, measured = LIMITS[result["size"]], result["measured"]
+    plan = measured["plan"]["seconds"]
+    rows = [_at_most(f"{name}, seconds", limits.get(name), measured[name]["seconds"]) for name in ("plan", "plan, parsed before")]
+    rows.append(_at_most("plan, peak memory, MB", limits.get("memory"), measured["plan"]["megabytes"]))
+    rows += [_at_most(f"{name}, seconds", limit, measured[name]["seconds"]) for name, limit in EXAMPLE_LIMITS.items()]
+    rows.append(_at_most("apply of creates, seconds", limits.get("creates"), result["creates"]["seconds"]))
+    for peer in ("octodns", "terraform"):
+        if peer in limits:
+            ratio = measured[peer]["seconds"] / plan if peer in measured else None
+            rows.append(_at_least(f"faster than {peer}, times", limits[peer], ratio))
+    allowed = sum(result["calls"]["allowed"].values())
+    rows.append(_at_most("API calls of a no-op plan that its resources pay for", allowed, _paid_calls(result)))
+    return [row for row in rows if row["limit"] is not None]
+
+
+def _paid_calls(result: dict[str, Any]) -> int:
+    """Lists of kinds that are not in use cost one call each; they are not counted here, but shown."""
+    used = {"company", "domains", "features", "feature_values", "members", "memberships", "workspaces"}
+    return sum(count for call, count in result["calls"]["made"].items() if call.rpartition("/")[2] in used)
+
+
+def _at_most(name: str, limit: float | None, value: float | None) -> dict[str, Any]:
+    return {
+        "target": name,
+        "limit": limit,
+        "at": "most",
+        "measured": value,
+        "held": None if value is None or limit is None else value <= limit,
+    }
+
+
+def _at_least(name: str, limit: float | None, value: float | None) -> dict[str, Any]:
+    value = None if value is None else round(value, 1)
+    return {
+        "target": name,
+        "limit": limit,
+        "at": "least",
+        "measured": value,
+        "held": None if value is None or limit is None else value >= limit,
+    }
+
+
+def text(result: dict[str, Any]) -> str:
+    rows = [("process", "seconds", "fastest-slowest", "peak MB", "ratio to plan")]
+    rows += _measured_rows(result)
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    table = [
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows
+    ]
+    return "\n".join([headline(result), "", *table, "", *_facts(result), "", *_verdicts(result), "", OPENLY])
+
+
+def headline(result: dict[str, Any]) -> str:
+    machine, resources = result["machine"], result["resources"]
+    return (
+        f"{result['size']}: {sum(resources.values()):,} resources ({resources['member']:,} members, {resources['membership']:,} "
+        f"memberships, {resources['workspace']:,} workspaces), {result['yaml']['bytes'] / 1e6:.1f} MB of YAML in "
+        f"{result['yaml']['lines']:,} lines. {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}, "
+        f"{machine['system']}; median of {result['rounds']} interleaved rounds, whole processes."
+    )
+
+
+def _measured_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    plan = result["measured"]["plan"]["seconds"]
+    return [
+        (name, f"{m['seconds']:.2f}", f"{m['fastest']:.2f}-{m['slowest']:.2f}", f"{m['megabytes']:.0f}", f"{m['seconds'] / plan:.2f}")
+        for name, m in result["measured"].items()
+    ]
+
+
+def _facts(result: dict[str, Any]) -> list[str]:
+    creates, load, calls = result["creates"], result["load"], result["calls"]["made"]
+    return [
+        f"apply of {creates['changes']:,} creates through the batch endpoint: {creates['seconds']} s, "
+        f"{creates['megabytes']} MB, {creates['calls']} calls",
+        f"apply of all {sum(result['resources'].values()):,} resources: {load['seconds']} s, {load['calls']} calls",
+        f"calls of a no-op plan: {sum(calls.values())} (" + ", ".join(f"{name} {n}" for name, n in sorted(calls.items())) + ")",
+        *result["skipped"],
+    ]
+
+
+def _verdicts(result: dict[str, Any]) -> list[str]:
+    said = {True: "held", False: "NOT HELD", None: "not measured"}
+    return [f"{said[t['held']]:>12}  {t['target']}: {t['measured']} (at {t['at']} {t['limit']})" for t in result["targets"]]
+
+
+def write_docs(page: Path, result: dict[str, Any]) -> None:
+    """Between `<!-- SIZE -->` and `<!-- /SIZE -->`."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {result['size']} -->")
+    end = f"<!-- /{result['size']} -->"
+    if not mark or end not in rest:
+        raise SystemExit(f"{page} has no place marked <!-- {result['size']} -->")
+    page.write_text(f"{before}{mark}\n{markdown(result)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def markdown(result: dict[str, Any]) -> str:
+    lines = [headline(result), "", "| process | seconds | fastest-slowest | peak MB | ratio to plan |", "|---|--:|--:|--:|--:|"]
+    lines += ["| " + " | ".join(row) + " |" for row in _measured_rows(result)]
+    lines += ["", "| target | | measured | |", "|---|--:|--:|---|"]
+    said = {True: "held", False: "**not held**", None: "not measured"}
+    lines += [f"| {t['target']} | at {t['at']} {t['limit']} | {t['measured']} | {said[t['held']]} |" for t in result["targets"]]
+    return "\n".join([*lines, "", *(f"- {fact}" for fact in _facts(result))])
