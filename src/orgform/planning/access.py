@@ -6,7 +6,7 @@ difference of two such sets. Nothing here judges: that is for the guards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -66,36 +66,37 @@ class AccessChange:
     """Effective access before and after a plan. `deleted`: the addresses that go."""
 
     def __init__(self, live: Resources, observed: Resources, changes: Sequence[Change], kinds: Kinds) -> None:
-        self.kinds, self.live, self.observed = kinds, live, observed
+        self.kinds, self.observed = kinds, observed
         self.deleted = frozenset(c.address for c in changes if c.action == "delete")
-        self.later = _later(live, changes, self.deleted, kinds)
+        self.states = (live, _later(live, changes, self.deleted, kinds))
+        self.roles = (Roles(kinds, self.states[0]), Roles(kinds, self.states[1]))
+        self._touched = _touched(self.states, changes, kinds)
 
     @cached_property
-    def before(self) -> set[Item]:
-        return _items(self.live, self.observed, self.kinds)
-
-    @cached_property
-    def after(self) -> set[Item]:
-        gone = {key_of(a) for k in self.kinds.having_access("subject") for a in self.deleted if kind_of(a) == k.name}
-        return {item for item in _items(self.later, self.observed, self.kinds) if item[0] not in gone}
+    def items(self) -> tuple[set[Item], set[Item]]:
+        """Before and after, of everybody whose access the changes may touch."""
+        return self._before(self._touched), self._after(self._touched)
 
     @cached_property
     def delta(self) -> AccessDelta:
-        return AccessDelta(_sorted(self.after - self.before), _sorted(self.before - self.after))
+        before, after = self.items
+        return AccessDelta(_sorted(after - before), _sorted(before - after))
 
     @cached_property
-    def roles(self) -> tuple[Roles, Roles]:
-        """Before and after."""
-        return Roles(self.kinds, self.live), Roles(self.kinds, self.later)
+    def lost_admins(self) -> dict[str, set[str]]:
+        """Scope (empty: the company) -> who is admin there before the plan and not after it."""
+        before, after = (_admins(items, roles) for items, roles in zip(self.items, self.roles, strict=True))
+        return {scope: lost for scope, members in before.items() if (lost := members - after.get(scope, set()))}
 
     @cached_property
-    def admins(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-        """Scope (empty: the company) -> its admins, before and after."""
-        return _admins(self.before, self.roles[0]), _admins(self.after, self.roles[1])
+    def admins_left(self) -> dict[str, set[str]]:
+        """Scope -> everybody who is admin there after the plan."""
+        return _admins(self._after(None, self.roles[1].is_admin), self.roles[1])
 
     def strongest(self, member: str) -> tuple[dict[str, str], dict[str, str]]:
         """Scope -> the most that a member may do there, before and after."""
-        return _strongest(self.before, member, self.roles[0]), _strongest(self.after, member, self.roles[1])
+        own = frozenset({member})
+        return _strongest(self._before(own), self.roles[0]), _strongest(self._after(own), self.roles[1])
 
     def lowered(self, old: str, new: str | None) -> bool:
         """Whether somebody who had the one role and has the other lost something by it."""
@@ -104,51 +105,74 @@ class AccessChange:
         had, has = self.roles[0].rank(old), self.roles[1].rank(new)
         return had is None or has is None or has <= had
 
+    def _before(self, members: frozenset[str] | None) -> set[Item]:
+        return _items(self.states[0], self.observed, self.kinds, members)
 
-def field_of(word: str, kind: Kind, address: Address, attributes: Attributes) -> Any:
-    """What `x-access` names: the kind's own key, its parent's key, or a dotted attribute (or its default at creation)."""
-    if kind.parent == word:
-        return parts_of(address)[0]
-    if kind.key and kind.key.name == word:
-        return parts_of(address)[-1]
-    value: Any = attributes
-    for part in word.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return kind.defaults.get(word) if value is None else value
+    def _after(self, members: frozenset[str] | None, wanted: Callable[[str], bool] | None = None) -> set[Item]:
+        found = _items(self.states[1], self.observed, self.kinds, members, wanted)
+        gone = {key_of(a) for k in self.kinds.having_access("subject") for a in self.deleted if kind_of(a) == k.name}
+        return {item for item in found if item[0] not in gone} if gone else found
 
 
-def matches(observed: Attributes, condition: Mapping[str, Any]) -> bool:
-    """Whether what is observed is as the condition says."""
-    return all(observed.get(name) == value for name, value in condition.items())
+def reader(kind: Kind, word: str) -> Callable[[Address, Attributes], Any]:
+    """Reads what a word of `x-access` names: the kind's own key, its parent's key, or a dotted attribute (or its default at creation)."""
+    if word == kind.parent:
+        return lambda address, _: parts_of(address)[0]
+    if kind.key and word == kind.key.name:
+        return lambda address, _: parts_of(address)[-1]
+    path, default = word.split("."), kind.defaults.get(word)
 
+    def read(_: Address, attributes: Attributes) -> Any:
+        value: Any = attributes
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return default if value is None else value
 
-class _Part(NamedTuple):
-    """One resource that takes part in access; `get` reads what its kind's `x-access` calls so."""
-
-    kind: Kind
-    address: Address
-    attributes: Attributes
-
-    def get(self, word: str) -> Any:
-        return field_of(self.kind.access[word], *self)
+    return read
 
 
 class _Grant(NamedTuple):
-    members: Iterable[str]
+    members: Collection[str]
     role: str
     path: str
 
 
-def _items(attributes: Resources, observed: Resources | None, kinds: Kinds) -> set[Item]:
-    parts = _by_part(attributes, kinds)
-    subjects = {key_of(p.address): str(p.get("role")) for p in parts["subject"]}
-    parents = {key_of(p.address): p.get("parent") for p in parts["scope"]}
-    grants = _grants(parts, subjects, observed, kinds)
+class _Parts:
+    """The resources that take part in access, by kind, with readers for what their kind's `x-access` names."""
+
+    def __init__(self, attributes: Resources, kinds: Kinds) -> None:
+        self._kinds = kinds
+        self._own: dict[str, list[tuple[Address, Attributes]]] = {name: [] for name, kind in kinds.items() if kind.access}
+        for address, own in attributes.items():
+            found = self._own.get(address.partition("/")[0])
+            if found is not None:
+                found.append((address, own))
+
+    def of(self, part: str, *words: str) -> Iterator[tuple[Any, ...]]:
+        """Kind, address, then the value of each word, for all resources that play this part."""
+        for kind in self._kinds.having_access(part):
+            readers = [reader(kind, kind.access[word]) for word in words]
+            for address, own in self._own[kind.name]:
+                yield (kind, address, *[read(address, own) for read in readers])
+
+
+def _items(
+    attributes: Resources,
+    observed: Resources | None,
+    kinds: Kinds,
+    only: frozenset[str] | None = None,
+    wanted: Callable[[str], bool] | None = None,
+) -> set[Item]:
+    """`only`: the members that are asked for; `wanted`: the roles. `None`: all of them."""
+    parts = _Parts(attributes, kinds)
+    subjects = {key_of(address): str(role) for _, address, role in parts.of("subject", "role") if only is None or key_of(address) in only}
+    parents = {key_of(address): parent for _, address, parent in parts.of("scope", "parent")}
+    grants = _grants(parts, subjects, observed, kinds, only, wanted)
     roles = Roles(kinds, attributes)
     admins = [(member, role) for member, role in subjects.items() if roles.is_admin(role)]
-    items: set[Item] = {(member, "", role, "direct") for member, role in subjects.items()}
+    items: set[Item] = {(member, "", role, "direct") for member, role in subjects.items() if wanted is None or wanted(role)}
     for scope in parents.keys() | grants.keys():
-        items.update((member, scope, role, COMPANY_ADMIN) for member, role in admins)
+        items.update([(member, scope, role, COMPANY_ADMIN) for member, role in admins])
         for above in _upwards(scope, parents):
             for grant in grants.get(above, ()):
                 path = grant.path if above == scope else _inherited(above, grant.path)
@@ -156,50 +180,72 @@ def _items(attributes: Resources, observed: Resources | None, kinds: Kinds) -> s
     return items
 
 
-def _by_part(attributes: Resources, kinds: Kinds) -> dict[str, list[_Part]]:
-    """The resources that take part in access, by the part they take."""
-    parts: dict[str, list[_Part]] = {part: [] for part in ("subject", "group", "grant", "auto_join", "scope", "role")}
-    sinks = {name: (kind, parts[kind.access["as"]]) for name, kind in kinds.items() if kind.access}
-    for address, own in attributes.items():
-        sink = sinks.get(address.partition("/")[0])
-        if sink:
-            sink[1].append(_Part(sink[0], address, own))
-    return parts
-
-
 def _grants(
-    parts: Mapping[str, Sequence[_Part]], subjects: Iterable[str], observed: Resources | None, kinds: Kinds
+    parts: _Parts,
+    subjects: Iterable[str],
+    observed: Resources | None,
+    kinds: Kinds,
+    only: frozenset[str] | None,
+    wanted: Callable[[str], bool] | None,
 ) -> dict[str, list[_Grant]]:
     """Scope -> what is given there: directly, to a group, or to whoever has an address at a domain."""
-    groups = {p.address: p.get("members") or () for p in parts["group"]}
-    principal = _principals(groups, kinds)
+    groups = {address: members or () for _, address, members in parts.of("group", "members")}
+    principals: dict[str, tuple[Collection[str], str]] = {}
     grants: dict[str, list[_Grant]] = {}
-    for part in parts["grant"]:
-        members, path = principal(part.kind, part.get("subject"))
-        grants.setdefault(part.get("workspace"), []).append(_Grant(members, part.get("role"), path))
-    for part in parts["auto_join"]:
-        scope, domain = part.get("workspace"), key_of(part.address)
-        if scope and (observed is None or matches(observed.get(part.address, _NOTHING), part.kind.access["when"])):
-            path = f"{part.kind.name}:{domain}" + (" (once verified)" if observed is None else "")
-            members = [m for m in subjects if m.rpartition("@")[2] == domain]
-            grants.setdefault(scope, []).append(_Grant(members, part.get("role"), path))
+    for kind, _, word, scope, role in parts.of("grant", "subject", "workspace", "role"):
+        if wanted is not None and not wanted(role):
+            continue
+        if word not in principals:
+            principals[word] = _stands_for(kind, word, groups, kinds, only)
+        members, path = principals[word]
+        if members:
+            grants.setdefault(scope, []).append(_Grant(members, role, path))
+    for kind, address, scope, role in parts.of("auto_join", "workspace", "role"):
+        if scope and (observed is None or _matches(observed.get(address, _NOTHING), kind.access["when"])):
+            path = address.replace("/", ":", 1) + (" (once verified)" if observed is None else "")
+            members = [m for m in subjects if m.rpartition("@")[2] == key_of(address)]
+            grants.setdefault(scope, []).append(_Grant(members, role, path))
     return grants
 
 
-def _principals(groups: Mapping[Address, Iterable[str]], kinds: Kinds) -> Callable[[Kind, str], tuple[Iterable[str], str]]:
-    """Who a grant's principal stands for, and by which path; each word is looked up once."""
-    known: dict[str, tuple[Iterable[str], str]] = {}
+def _stands_for(
+    kind: Kind, word: str, groups: Mapping[Address, Iterable[str]], kinds: Kinds, only: frozenset[str] | None
+) -> tuple[Collection[str], str]:
+    """The members that a grant's principal stands for, and the path by which they have it."""
+    address = _principal(kind, word)
+    if kinds.of(address).access["as"] == "group":
+        return [m for m in groups.get(address, ()) if only is None or m in only], address.replace("/", ":", 1)
+    return (key_of(address),) if only is None or key_of(address) in only else (), "direct"
 
-    def look_up(kind: Kind, word: str) -> tuple[Iterable[str], str]:
-        found = known.get(word)
-        if found is None:
-            address = resolve(kind.key.references, word) if kind.key else Address(word)
-            is_group = kinds.of(address).access.get("as") == "group"
-            found = (groups.get(address, ()), address.replace("/", ":", 1)) if is_group else ((key_of(address),), "direct")
-            known[word] = found
-        return found
 
-    return look_up
+def _principal(kind: Kind, word: str) -> Address:
+    return resolve(kind.key.references if kind.key else (), word)
+
+
+def _touched(states: tuple[Resources, Resources], changes: Sequence[Change], kinds: Kinds) -> frozenset[str] | None:
+    """The members whose access the changes may touch; `None`: anybody's, where the places themselves or the roles change."""
+    touched: set[str] = set()
+    for change in changes:
+        kind = kinds.of(change.address)
+        match kind.access.get("as"):
+            case None:
+                continue
+            case "subject":
+                touched.add(key_of(change.address))
+            case "group":
+                touched.update(_everybody_in(change.address, states, kind))
+            case "grant":
+                principal = _principal(kind, reader(kind, kind.access["subject"])(change.address, _NOTHING))
+                touched.add(key_of(principal))
+                touched.update(_everybody_in(principal, states, kinds.of(principal)))
+            case _:
+                return None
+    return frozenset(touched)
+
+
+def _everybody_in(group: Address, states: tuple[Resources, Resources], kind: Kind) -> Iterator[str]:
+    for state in states:
+        yield from state.get(group, _NOTHING).get(kind.access.get("members", ""), None) or ()
 
 
 def _admins(items: Iterable[Item], roles: Roles) -> dict[str, set[str]]:
@@ -213,12 +259,16 @@ def _admins(items: Iterable[Item], roles: Roles) -> dict[str, set[str]]:
     return found
 
 
-def _strongest(items: Iterable[Item], member: str, roles: Roles) -> dict[str, str]:
+def _strongest(items: Iterable[Item], roles: Roles) -> dict[str, str]:
     found: dict[str, str] = {}
-    for _, scope, role, _ in sorted(i for i in items if i[0] == member):
+    for _, scope, role, _ in sorted(items):
         if scope not in found or (roles.rank(role) or 0) > (roles.rank(found[scope]) or 0):
             found[scope] = role
     return found
+
+
+def _matches(observed: Attributes, condition: Mapping[str, Any]) -> bool:
+    return all(observed.get(name) == value for name, value in condition.items())
 
 
 def _upwards(scope: str, parents: Mapping[str, Any]) -> Iterator[str]:

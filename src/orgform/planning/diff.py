@@ -38,6 +38,7 @@ class Difference(Struct, frozen=True):
 
 def unsettled(desired: Mapping[Address, Desired], base: Mapping[Address, Base], live: Mapping[Address, Live]) -> Iterator[Address]:
     """Addresses that need a second look: all but those where config, ledger and live system plainly say the same."""
+    known_of_desired = len(desired)
     for address, want in desired.items():
         have, known = live.get(address), base.get(address)
         settled = (
@@ -48,8 +49,10 @@ def unsettled(desired: Mapping[Address, Desired], base: Mapping[Address, Base], 
             and want.lifecycle.prevent_destroy in (None, known.prevent_destroy)
         )
         if not settled:
+            known_of_desired -= known is None
             yield address
-    yield from (a for a in base if a not in desired)
+    if known_of_desired != len(base):
+        yield from (a for a in base if a not in desired)
     yield from (a for a in live if a not in desired and a not in base)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from orgform.codec import Struct
 from orgform.kinds import Kind, Kinds
 from orgform.model import Attributes, Change, key_of, kind_of
-from orgform.planning.access import Roles, field_of
+from orgform.planning.access import Roles, reader
 
 _NOTHING: Attributes = {}
 _UNKNOWN_ROLE = "?"
@@ -50,17 +50,15 @@ def _effect(change: Change, kind: Kind, roles: Roles) -> Effect:
         case "subject":
             return _by_role(change, kind, roles, frozenset({key_of(change.address)}), "")
         case "grant":
-            subject, scope = (
-                field_of(access[word], kind, change.address, after or before or _NOTHING) for word in ("subject", "workspace")
-            )
+            subject, scope = _values(change, kind, after or before, "subject", "workspace")
             return _by_role(change, kind, roles, frozenset({subject, scope}), scope)
         case "group":
             old, new = (set((a or _NOTHING).get(access["members"]) or ()) for a in (before, after))
             return Effect(bool(new - old), bool(old - new), touches=frozenset(old ^ new))
         case "auto_join":
-            return _by_place(*(_place(change, kind, a, "workspace", "role") for a in (before, after)))
+            return _by_place(*(_values(change, kind, a, "workspace", "role") for a in (before, after)))
         case "scope":
-            effect = _by_place(*(_place(change, kind, a, "parent") for a in (before, after)))
+            effect = _by_place(*(_values(change, kind, a, "parent") for a in (before, after)))
             return Effect(effect.gives, effect.takes or after is None, touches=effect.touches | {key_of(change.address)})
         case _:
             gives, takes = sets_of(change, kind)
@@ -93,8 +91,9 @@ def _at_least(one: float | None, other: float | None) -> bool:
     return one is None or other is None or one >= other
 
 
-def _place(change: Change, kind: Kind, attributes: Attributes | None, *words: str) -> tuple[Any, ...]:
-    return tuple(field_of(kind.access[word], kind, change.address, attributes or _NOTHING) for word in words)
+def _values(change: Change, kind: Kind, attributes: Attributes | None, *words: str) -> tuple[Any, ...]:
+    """What `x-access` names by these words."""
+    return tuple(reader(kind, kind.access[word])(change.address, attributes or _NOTHING) for word in words)
 
 
 def _by_place(old: tuple[Any, ...], new: tuple[Any, ...]) -> Effect:

@@ -105,6 +105,8 @@ def _collections(facts: Facts) -> dict[str, _Collection]:
     """Every kind that something is deleted of, and its parts by parent or by `x-group-by`. What goes with its parent is not counted."""
     gone = {c.address for c in facts.deletes}
     found: dict[str, _Collection] = {}
+    if not gone:
+        return found
     for change in facts.changes:
         if facts.kinds.parent_of(change.address) not in gone and change.action != "update":
             for glob in _globs(change.address, facts.kinds.of(change.address)):
@@ -149,12 +151,11 @@ def _sets(facts: Facts) -> dict[str, _Collection]:
 
 def company_admins(facts: Facts) -> GuardVerdict | None:
     least = facts.inputs.policy.min_company_admins
-    before, after = facts.access.admins if facts.access else ({}, {})
-    lost = sorted(m for m in before.get("", set()) - after.get("", set()) if facts.counts_as_admin(m))
-    if not lost:
+    lost = [m for m in facts.access.lost_admins.get("", ()) if facts.counts_as_admin(m)] if facts.access else []
+    if facts.access is None or not lost:
         return None
-    left = sum(map(facts.counts_as_admin, after.get("", set())))
-    addresses = [kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost]
+    left = sum(map(facts.counts_as_admin, facts.access.admins_left.get("", ())))
+    addresses = sorted(kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost)
     refused = [a for a in addresses if left < least and not facts.allowed("company-admins", a)]
     return _verdict(
         "company-admins",
@@ -166,18 +167,20 @@ def company_admins(facts: Facts) -> GuardVerdict | None:
 
 
 def workspace_admins(facts: Facts) -> GuardVerdict | None:
+    """What is deleted as a whole needs no admin any more."""
     least = facts.inputs.policy.min_workspace_admins
-    before, after = facts.access.admins if facts.access else ({}, {})
+    access = facts.access
+    if access is None:
+        return None
     refused: dict[str, str] = {}
     judged = 0
     for kind in facts.kinds.having_access("scope"):
-        for scope in sorted(before.keys() - {""}):
-            lost = [m for m in before[scope] - after.get(scope, set()) if facts.counts_as_admin(m)]
+        for scope, lost in sorted(access.lost_admins.items()):
             address = kind.address(scope)
-            if not lost or (facts.access and address in facts.access.deleted):
+            if not scope or address in access.deleted or not any(map(facts.counts_as_admin, lost)):
                 continue
             judged += 1
-            left = sum(map(facts.counts_as_admin, after.get(scope, set())))
+            left = sum(map(facts.counts_as_admin, access.admins_left.get(scope, ())))
             if left < least and not facts.allowed("workspace-admins", address):
                 refused[f"{address}: {_number(left, 'active admin')} would be left"] = address
     if not judged:
@@ -186,7 +189,7 @@ def workspace_admins(facts: Facts) -> GuardVerdict | None:
         "workspace-admins",
         refused,
         summary=f"at least {least} active admin must stay; inherited ones and company admins count",
-        passed=f"enough admins stay where {_number(judged, 'place')} would lose some",
+        passed=f"enough admins stay where {_number(judged, 'workspace')} would lose some",
         setting=f"policy.min_workspace_admins: {least}",
     )
 

@@ -126,7 +126,9 @@ class _Graph:
             {other for other in soft if self.phase[other] <= self.phase[index]} for index, soft in enumerate(self.references.soft)
         ]
         self.level = [0] * len(changes)
-        for level, wave in enumerate(_waves([h | s for h, s in zip(hard, self.soft, strict=True)], changes)):
+        if any(self.soft):
+            waves = _waves([h | s for h, s in zip(hard, self.soft, strict=True)], changes)
+        for level, wave in enumerate(waves):
             for index in wave:
                 self.level[index] = level
 

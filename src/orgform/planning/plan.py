@@ -93,7 +93,7 @@ class _Findings:
             self.changes.append(self._change(address, kind, found))
         elif triple.desired is not None:
             self._remember(address, triple)
-        if triple.desired is not None:
+        if triple.desired is not None and triple.base is not None:
             self.diagnostics.extend(self._let_go(address, triple))
 
     def _may_go(self, kind: Kind, triple: Triple) -> bool:
