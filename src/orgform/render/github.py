@@ -100,7 +100,7 @@ def _diagnostic(d: Doc, prefix: str) -> str:
     if source.get("file"):
         place = {"file": prefix + clean(source["file"]), "line": source.get("line") or 1, "col": source.get("column") or 0}
     message = "\n".join(filter(None, (clean(d.get("summary", "")), clean(d.get("detail") or ""))))
-    return command(LEVELS.get(str(d.get("severity")), "error"), clean(d.get("code", "")), message, place)
+    return command(LEVELS.get(str(d.get("severity")), "error"), clean(d.get("code") or "orgform"), message, place)
 
 
 def _outcome(outcome: Doc, level: str) -> str:

@@ -64,8 +64,8 @@ class Page:
     def __init__(self, paint: Paint, width: int, quiet: bool, many_targets: bool) -> None:
         self.paint, self.width, self.quiet, self.many_targets = paint, width, quiet, many_targets
 
-    def title(self, text: str, note: str = "") -> list[str]:
-        bold = self.paint("bold", text)
+    def title(self, text: str, note: str = "", style: str = "bold") -> list[str]:
+        bold = self.paint(style, text)
         if not note:
             return [bold]
         if width_of(text) + width_of(note) + 2 <= self.width:
@@ -222,7 +222,7 @@ class Page:
         refused, passed = guards(doc, "refused"), guards(doc, "passed")
         if not refused:
             return
-        yield from self.title(self.paint("bad", "Refused"), "nothing of this plan can be applied as it stands")
+        yield from self.title("Refused", "nothing of this plan can be applied as it stands", "bad")
         for guard in refused:
             yield from self.refusal(guard)
         if passed and not self.quiet:

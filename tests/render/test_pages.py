@@ -1,0 +1,191 @@
+"""What a page must and must not leave out."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from orgform.codec import decode, encode_pretty
+from orgform.model import AccessDelta, AccessItem, Plan
+from orgform.render import markdown, text, view
+from orgform.render.values import created, differences, dig, show
+from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
+from tests.render import plans
+from tests.render.plan_schema import FILE, plan_schema
+
+
+def test_the_plan_schema_is_what_the_model_says() -> None:
+    assert FILE.read_bytes() == encode_pretty(plan_schema()), "python -m tests.render.plan_schema writes it anew"
+
+
+@pytest.mark.parametrize("name", ["nothing", "first", "everything", "hostile", "large"])
+def test_plans_are_valid_by_their_schema(name: str) -> None:
+    jsonschema.validate(decode(getattr(plans, name)().to_json()), plan_schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_the_schema_refuses_what_is_no_plan() -> None:
+    document = decode(plans.everything().to_json())
+    for broken in (
+        {**document, "format": "orgform.plan/2"},
+        {**document, "changes": [{}]},
+        {k: v for k, v in document.items() if k != "guards"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, plan_schema(), cls=jsonschema.Draft202012Validator)
+
+
+def lines(plan: Plan, sign: str) -> list[str]:
+    return [line for line in text.plan(plans.doc(plan), color=False, width=80).splitlines() if line.startswith(f"  {sign} ")]
+
+
+def test_creates_are_folded_and_counted() -> None:
+    page = text.plan(plans.doc(plans.large(10_000, 0)), color=False, width=80)
+    assert "... and 9,980 more members to create; --format json shows all" in page
+    assert len(page.splitlines()) < 80
+
+
+def test_deletes_are_never_folded() -> None:
+    plan = plans.large(300, 1_000)
+    assert len(lines(plan, "-")) == 1_000
+    page = markdown.plan(plans.doc(plan))
+    assert sum(line.startswith("- tag/") for line in page.splitlines()) == 1_000
+    assert len(page) <= markdown.LIMIT
+
+
+def test_a_comment_that_cannot_hold_all_deletes_counts_what_is_missing() -> None:
+    page = markdown.plan(plans.doc(plans.large(0, 5_000)))
+    shown = sum(line.startswith("- tag/") for line in page.splitlines())
+    assert f"... and {5_000 - shown:,} more lines, too many for a comment" in page
+    assert len(page) <= markdown.LIMIT
+    assert page.rstrip().endswith("</sub>")
+
+
+def test_folding_hides_no_few_and_no_conflict() -> None:
+    few = [{"action": "create", "address": f"tag/{i}"} for i in range(view.FOLD_SLACK + 20)]
+    assert view.grouped(few, 20)[0].folded == {}
+    many = [{"action": "update", "address": f"tag/{i}", "origin": "conflict"} for i in range(100)]
+    assert len(view.grouped(many, 20)[0].changes) == 100
+    mixed = [
+        *({"action": "create", "address": f"tag/{i}"} for i in range(100)),
+        *({"action": "update", "address": f"tag/{i}"} for i in range(3)),
+    ]
+    group = view.grouped(mixed, 20)[0]
+    assert (len(group.changes), group.folded) == (23, {"create": 80})
+
+
+def test_everybody_who_loses_access_is_named() -> None:
+    lost = tuple(AccessItem(f"user{i:03}@acme.com", f"ws-{w}", "admin", "direct") for i in range(200) for w in range(30))
+    page = text.plan(plans.doc(plans.make(access=AccessDelta(lost=lost))), color=False, width=80)
+    assert sum(line.startswith("    - user") for line in page.splitlines()) == 200
+    assert "20 more workspaces" in page
+
+
+def test_the_summary_is_the_last_line() -> None:
+    page = text.plan(plans.doc(plans.everything()), color=False, width=80)
+    assert page.splitlines()[-1] == "Plan: 2 to create, 6 to update, 2 to delete, 1 manual. 14 unmanaged."
+    assert (
+        text.plan(plans.doc(plans.make()), color=False, width=80).splitlines()[-1] == "No changes: the live system is as the config says."
+    )
+
+
+@pytest.mark.parametrize("name", ["nothing", "first", "everything", "large"])
+def test_80_columns_are_enough(name: str) -> None:
+    page = text.plan(plans.doc(getattr(plans, name)()), color=False, width=80)
+    assert [line for line in page.splitlines() if width_of(line) > 80] == []
+
+
+def test_a_refusal_names_the_words_to_copy_in_one_piece() -> None:
+    page = text.plan(plans.doc(plans.everything()), color=False, width=40)
+    assert "override: --allow 'deletes:membership/brand-x-us/*'\n" in page
+
+
+def test_values_say_their_type() -> None:
+    assert [show(v) for v in (None, True, 1, 1.5, "a", "1", [], ["a", 1], {}, {"a b": None})] == [
+        *("(none)", "true", "1", "1.5", '"a"', '"1"', "[]", '["a", 1]', "{}", '{"a b": (none)}')
+    ]
+
+
+def test_a_long_value_is_shortened_and_measured() -> None:
+    assert show("x" * 5_000).endswith("... (5,002 characters)")
+    assert len(show("x" * 5_000)) < 260
+
+
+def test_a_long_text_is_shown_where_it_differs() -> None:
+    before, after = {"a": "x" * 900 + "old" + "y" * 900}, {"a": "x" * 900 + "new" + "y" * 900}
+    (line,) = differences(before, after, [{"path": "a"}])
+    assert "old" in line.text
+    assert "new" in line.text
+    assert len(line.text) < 600
+
+
+def test_sets_show_what_comes_and_goes_and_lists_show_themselves() -> None:
+    fields = [{"path": "a", "origin": "config"}]
+    assert differences({"a": ["x", "y"]}, {"a": ["y", "z"]}, fields)[0].text == "+z -x"
+    assert differences({"a": ["x", "y"]}, {"a": ["y", "x"]}, fields)[0].text == '["x", "y"] -> ["y", "x"]'
+    assert differences({"a": ["x", "x"]}, {"a": ["x"]}, fields)[0].text == '["x", "x"] -> ["x"]'
+    assert differences({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, fields)[0].text == "[{b: 1}] -> [{b: 2}]"
+    assert differences({"a": None}, {"a": ["x"]}, fields)[0].text == '(none) -> ["x"]'
+    assert differences({"a": ["a b", "-c"]}, {"a": ["d"]}, fields)[0].text == '+d -"a b" -"-c"'
+
+
+def test_maps_are_followed_down_to_what_differs() -> None:
+    before = {"settings": {"a": {"x": 1, "y": 2}, "same": 1}}
+    after = {"settings": {"a": {"x": 1, "y": 3}, "same": 1, "new": True}}
+    assert [(f.path, f.text) for f in differences(before, after, [{"path": "settings"}])] == [
+        ("settings.a.y", "2 -> 3"),
+        ("settings.new", "(none) -> true"),
+    ]
+
+
+def test_dotted_paths_find_keys_that_hold_dots() -> None:
+    attributes = {"labels": {"a.b": {"c": 1}, "a": {"x": 2}}, "labels.z": 3}
+    assert [dig(attributes, p) for p in ("labels.a.b.c", "labels.a.x", "labels.z", "labels.q", "labels.a.x.y")] == [1, 2, 3, None, None]
+    assert dig(None, "a") is None
+
+
+def test_a_new_resource_shows_maps_key_by_key() -> None:
+    found = created({"a": {"x": 1, "y": None}, "b": {"m": {"n": 1}, "o": []}, "c": {}, "d": None})
+    assert [(f.path, f.text) for f in found] == [("a.x", "1"), ("b.m.n", "1"), ("b.o", "[]"), ("c", "{}")]
+
+
+def test_measures() -> None:
+    assert [width_of(t) for t in ("abc", "李小", "e\u0301", "🎉", "ﾊ")] == [3, 4, 1, 2, 1]
+    assert pad("李", 4) == "李  "
+    assert cut("李小龍", 5) == "李..."
+    assert cut("abcdef", 5) == "ab..."
+    assert wrap("aa bb cc", 8) == ["aa bb cc"]
+    assert wrap("", 8) == [""]
+    assert wrap("aaaaaaaaaaaa b", 8) == ["aaaaaaaa", "aaaa b"]
+    assert wrap("李李李李李李", 8) == ["李李李李", "李李"]
+    assert hang("ab ", "one two three", 12) == ["ab one two", "   three"]
+    assert hang("  a long lead ", "one two", 14) == ["  a long lead", "      one two"]
+
+
+def test_words() -> None:
+    assert [count(n, "member") for n in (0, 1, 9980)] == ["0 members", "1 member", "9,980 members"]
+    assert [plural(w) for w in ("company", "inbox", "day", "status", "tag")] == ["companies", "inboxes", "days", "statuses", "tags"]
+    assert noun("feature_value") == "feature value"
+    assert [listing(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert clean("a\x1b\n\t\u202e\U000e0041\ud800é") == "a\\x1b\\n\\t\\u202e\\U000e0041\\ud800é"
+    assert clean(5) == "5"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "less than a second"), (1, "1 second"), (119, "119 seconds"), (600, "10 minutes"), (7200, "2 hours")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert view.duration(seconds) == words
+
+
+def test_moments() -> None:
+    assert view.moment("2026-11-20T14:02:31.123+00:00") == "2026-11-20 14:02Z"
+    assert view.moment("2026-11-20T14:02:31") == "2026-11-20 14:02"
+    assert view.moment("yesterday") == "yesterday"
+
+
+def test_what_a_plan_was_compared_with() -> None:
+    assert view.base_words({}) == ""
+    assert view.base_words({"base": {"source": "ledger", "revision": "3"}}) == "the ledger, revision 3"
+    assert view.base_words({"base": {"source": "git:main", "revision": None}}) == "git:main"
+    assert view.base_words({"base": {"source": "ledger", "revision": None}}) == "the ledger"
