@@ -146,6 +146,7 @@ def create(work: Work, prepared: Prepared) -> Done:
         raise invalid("built-in", f"{address} is built in and cannot be created", "/key")
     patch = prepared.ask.attributes
     shape.refuse_foreign(patch)
+    shape.require_secrets(patch)
     defaults = {n: v for n, v in shape.kind.defaults.items() if n not in patch}
     attributes, text = shape.settle(shape.merge(defaults, patch))
     rules.check_references(work, shape, address, attributes)

@@ -158,7 +158,7 @@ def keeping_an_admin(work: Work, *touched: str) -> Iterator[None]:
 
 def _may_lose_an_admin(work: Work, address: str) -> bool:
     """An admin is touched, or a role, which may be an admin's."""
-    access = work.shapes.address(address).kind.access
+    access = work.shapes.access(address)
     if access.get("as") != "subject":
         return access.get("as") == "role"
     row = work.get(address)
@@ -171,7 +171,7 @@ def admins(work: Work) -> set[str]:
     found: set[str] = set()
     for role in _admin_roles(work):
         for source, link in work.named_by(role):
-            access = work.shapes.address(source).kind.access
+            access = work.shapes.access(source)
             if access.get("as") == "subject" and link.path == access.get("role"):
                 found.add(source)
     work.prefetch(found)
@@ -185,7 +185,7 @@ def _admin_roles(work: Work) -> set[str]:
     pending = list(found)
     while pending:
         for source, link in work.named_by(pending.pop()):
-            access = work.shapes.address(source).kind.access
+            access = work.shapes.access(source)
             if access.get("as") == "role" and link.path == access.get("extends") and source not in found:
                 found.add(source)
                 pending.append(source)
@@ -197,7 +197,7 @@ def _active(work: Work, address: str) -> bool:
     if row is None:
         return False
     observed: Attributes = decode(row.observed, dict[str, Any])
-    return all(observed.get(n) == v for n, v in work.shapes.address(address).kind.access.get("active", {}).items())
+    return all(observed.get(n) == v for n, v in work.shapes.access(address).get("active", {}).items())
 
 
 def _others(work: Work) -> bool:

@@ -15,7 +15,7 @@ from orgform import formats
 from orgform.codec import Struct, decode, encode
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Attributes
-from orgform.server.problems import Fault, Problem, invalid, many_faults, pointer
+from orgform.server.problems import Fault, Problem, conflict, invalid, many_faults, pointer
 
 LONGEST_KEY = 1000
 
@@ -51,7 +51,16 @@ class Shapes:
         self.by_api = {shape.kind.api: shape for shape in self.of.values()}
 
     def address(self, address: str) -> KindShape:
-        return self.of[address.partition("/")[0]]
+        """Raises a 409 problem for what is stored of a kind that is not installed (any more)."""
+        shape = self.of.get(address.partition("/")[0])
+        if shape is None:
+            raise conflict("unknown-kind", f"{address} is of a kind that this server does not have; install the package that brings it")
+        return shape
+
+    def access(self, address: str) -> Mapping[str, Any]:
+        """What part the resource's kind takes in access; nothing where the kind is not installed."""
+        kind = self.kinds.get(address.partition("/")[0])
+        return kind.access if kind else {}
 
     def word(self, kind: str, word: str) -> tuple[str, str | None]:
         """A key part of `kind`, normalised, and what is wrong with it."""
@@ -77,8 +86,10 @@ class KindShape:
 
     @cached_property
     def _validator(self) -> Any:
+        """A secret is required at creation only: it is not kept, so a later patch cannot be merged with it."""
         properties = {n: p for n, p in self.kind.properties.items() if n in self._managed}
-        return jsonschema_rs.validator_for({**self.kind.schema, "properties": properties})
+        required = [n for n in self.kind.required if n not in self.kind.sensitive]
+        return jsonschema_rs.validator_for({**self.kind.schema, "properties": properties, "required": required})
 
     def initial_observed(self, *, invite: bool) -> Attributes:
         """What the platform sees of a new resource: the first word of each list; a subject is active at once unless it is invited."""
@@ -146,6 +157,12 @@ class KindShape:
         if foreign:
             raise many_faults([Fault(pointer("attributes", n), self._why_foreign(n), "unknown-attribute") for n in foreign])
 
+    def require_secrets(self, attributes: Attributes) -> None:
+        """At creation every secret that the kind requires is given."""
+        missing = [n for n in self.kind.sensitive if n in self.kind.required and n not in attributes]
+        if missing:
+            raise many_faults([Fault("/attributes", f"{n!r} is a required property", "schema") for n in missing])
+
     def _why_foreign(self, name: str) -> str:
         if name in self.kind.observed:
             return f"{name} is observed by the platform, it cannot be written"
@@ -154,7 +171,7 @@ class KindShape:
         return f"a {self.kind.name} has no attribute {name!r}; it has {', '.join(sorted(self._managed))}"
 
     def settle(self, attributes: Attributes) -> tuple[Attributes, str]:
-        """Checks whole attributes and normalises them; returns them and their JSON. Raises a 422 problem with every fault."""
+        """Checks whole attributes and normalises them; returns what is kept of them, and its JSON. Raises a 422 problem with every fault."""
         if not self._validator.is_valid(attributes):
             raise many_faults([self._fault(e) for e in self._validator.iter_errors(attributes)][:20])
         faults: list[Fault] = []
@@ -162,7 +179,8 @@ class KindShape:
         if faults:
             raise many_faults(faults[:20])
         try:
-            return settled, encode(settled).decode()
+            kept = {n: v for n, v in settled.items() if n not in self.kind.sensitive} if self.kind.sensitive else settled
+            return kept, encode(kept).decode()
         except (RecursionError, OverflowError, ValueError) as e:
             raise invalid("value", f"the attributes hold a value that is nested too deep or too large: {e}", "/attributes") from e
 
