@@ -16,13 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from orgform.codec import Struct, digest
+from orgform.codec import Struct
 from orgform.errors import OrgformError
 from orgform.kinds import Kinds
-from orgform.model import Address, Attributes, Change, Live, Outcome, OutcomeStatus, Plan, Report, kind_of
-from orgform.planning.diff import fingerprint, merge_patch, patched, project
+from orgform.model import Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
 from orgform.planning.order import dependencies
-from orgform.planning.scope import relabel, renames_of
+from orgform.preconditions import Judge, Verdict
 from orgform.providers.base import Operation, Provider, ReadResult, Result
 from orgform.secrets import redact
 
@@ -36,14 +35,6 @@ class Recorder(Protocol):
     run: str
 
     def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes]) -> None: ...
-
-
-class Verdict(Struct, frozen=True):
-    """What to do about one change, judged against the live system: an outcome already, or an operation to write."""
-
-    status: OutcomeStatus = "done"
-    detail: str = ""
-    operation: Operation | None = None
 
 
 def apply_plan(
@@ -62,7 +53,7 @@ def apply_plan(
     `parallelism`: write calls at a time. `listen(settled, all, outcome)` is called for each outcome. `stop`: once set nothing new is
     started; what is under way ends and is recorded. Raises `LedgerError` when nothing can be recorded any more, and starts nothing then.
     """
-    judge = _Judge(plan, live, kinds, recorder.run)
+    judge = Judge(plan, live, kinds, recorder.run)
     with ThreadPoolExecutor(max(1, parallelism), "orgform-apply") as pool:
         outcomes = _Run(plan.changes, dependencies(plan.changes, kinds), judge, providers, recorder, listen, stop, pool).outcomes()
     return Report(recorder.run, outcome_of_run(outcomes), outcomes)
@@ -78,82 +69,6 @@ def outcome_of_run(outcomes: Sequence[Outcome]) -> str:
     if "failed" in statuses:
         return "failed"
     return "stale" if statuses else "nothing"
-
-
-class _Judge:
-    """Compares a change with the live system, and makes the operation that it asks for."""
-
-    def __init__(self, plan: Plan, live: Mapping[Address, Live], kinds: Kinds, run: str) -> None:
-        self._read = live
-        self._kinds = kinds
-        self._run = run
-        # What was just read still has the names from before the plan's renames.
-        self._live = relabel(live, renames_of(plan), kinds)
-
-    def before(self, change: Change) -> Attributes | None:
-        found = self._live.get(change.address)
-        return found.attributes if found else None
-
-    def verdict(self, change: Change) -> Verdict:
-        found = self._live.get(change.address)
-        if change.action == "delete":
-            return self._delete(change, found)
-        if change.action == "create":
-            return self._create(change, found)
-        return self._update(change, found)
-
-    def holds(self, change: Change, found: Live | None) -> bool:
-        """Whether the resource is already as the change wants it."""
-        if change.after is None or found is None:
-            return change.after is None and found is None
-        kind = self._kinds.of(change.address)
-        shape = {**change.after, **(change.before or {})}
-        return not merge_patch(project(shape, found.attributes, kind), change.after, kind)
-
-    def _create(self, change: Change, found: Live | None) -> Verdict:
-        if found is None:
-            attributes = patched({}, change.after or {}, self._kinds.of(change.address))
-            return Verdict(operation=Operation("create", change.address, attributes, key=self._key(change)))
-        if self.holds(change, found):
-            return Verdict("done", "it was there already, exactly so")
-        return Verdict("stale", "it exists meanwhile, with other values")
-
-    def _update(self, change: Change, found: Live | None) -> Verdict:
-        if found is None:
-            return Verdict("stale", "it does not exist any more")
-        old_name = change.moved_from if change.moved_from in self._read else None
-        if old_name and change.address in self._read:
-            return Verdict("stale", f"both {old_name} and {change.address} exist meanwhile")
-        if not old_name and self.holds(change, found):
-            return Verdict("done", "it was so already")
-        if not self._as_planned(change, found):
-            return Verdict("stale", "it was changed after the plan was made")
-        patch = merge_patch(change.before or {}, change.after or {}, self._kinds.of(change.address))
-        return Verdict(operation=self._on(found, change, patch, old_name))
-
-    def _delete(self, change: Change, found: Live | None) -> Verdict:
-        if found is None:
-            return Verdict("done", "it was gone already")
-        if not self._as_planned(change, found):
-            return Verdict("stale", "it was changed after the plan was made")
-        return Verdict(operation=self._on(found, change, {}, None))
-
-    def _as_planned(self, change: Change, found: Live) -> bool:
-        before = change.before or {}
-        kind = self._kinds.of(change.address)
-        # A secret is never read back; what was last applied is taken to be there.
-        known = {**found.attributes, **{name: before[name] for name in kind.sensitive if name in before}}
-        return fingerprint(project(before, known, kind)) == change.precondition
-
-    def _on(self, found: Live, change: Change, patch: Attributes, old_name: Address | None) -> Operation:
-        # A rename earlier in this run has touched what names the renamed: its etag is not the one that was read.
-        touched = self._read.get(change.address) is not found and not old_name
-        etag = None if touched else found.etag
-        return Operation(change.action, change.address, patch, etag, found.id, self._key(change), old_name)
-
-    def _key(self, change: Change) -> str:
-        """The same for every attempt in this run, and for nothing else."""
-        return digest([self._run, change.address, change.action]).removeprefix("sha256:")
 
 
 class _Schedule:
@@ -193,7 +108,7 @@ class _Run:
         self,
         changes: Sequence[Change],
         waits: Sequence[tuple[frozenset[int], frozenset[int]]],
-        judge: _Judge,
+        judge: Judge,
         providers: Mapping[str, Provider],
         recorder: Recorder,
         listen: Listener | None,
@@ -276,22 +191,13 @@ class _Run:
 
     def _collect(self) -> None:
         """Waits for one answer and takes what else has come meanwhile, so that many small ones are recorded together."""
-        answers = [self._next_answer()]
+        answers = [self._answers.get()]
         while not self._answers.empty():
             answers.append(self._answers.get())
         self._in_flight -= len(answers)
         for answer in answers:
             for at, n in enumerate(answer.indexes):
                 self._take(n, answer.results[at] if answer.results else None)
-
-    def _next_answer(self) -> _Answer:
-        try:
-            return self._answers.get()
-        except KeyboardInterrupt:
-            if self._stop.is_set():
-                raise
-            self._stop.set()
-            return self._answers.get()
 
     def _take(self, n: int, result: Result | None) -> None:
         if result is None:

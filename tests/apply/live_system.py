@@ -14,6 +14,8 @@ from orgform.providers.base import Capabilities, Operation, Provider, ReadResult
 KINDS = load_kinds()
 TARGET = "acme"
 
+NOTHING = Remember()
+
 Fault = Callable[[Operation], Result | Exception | None]
 
 
@@ -101,5 +103,5 @@ def delete(address: str, before: Attributes) -> Change:
     return Change("delete", TARGET, Address(address), "config", before, None, precondition=fingerprint(before))
 
 
-def plan_of(*changes: Change, ledger: Remember = Remember(), targets: Sequence[str] = (TARGET,)) -> Plan:
+def plan_of(*changes: Change, ledger: Remember = NOTHING, targets: Sequence[str] = (TARGET,)) -> Plan:
     return Plan("0.1.0", "sha256:0", PlanBase(), {t: PlanTarget("memory", True, t) for t in targets}, {}, changes, ledger=ledger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Sequence
 
@@ -33,11 +34,9 @@ class TestWhatIsDone:
         )
         report = applier(plan, system)
         assert report.outcome == "done"
-        assert system.resources == {
-            "member/alice@acme.com": ALICE,
-            "member/bob@acme.com": {"name": "Robert", "role": "standard", "title": "CTO"},
-        }
-        assert applier.base == {"member/alice@acme.com": ALICE, "member/bob@acme.com": {**BOB, "name": "Robert"}}
+        robert = {**BOB, "name": "Robert"}
+        assert system.resources == {"member/alice@acme.com": ALICE, "member/bob@acme.com": {**robert, "title": "CTO"}}
+        assert applier.base == {"member/alice@acme.com": ALICE, "member/bob@acme.com": robert}
         assert report.counts == {"created": 1, "updated": 1, "deleted": 1, "failed": 0, "skipped": 0, "stale": 0}
 
     def test_an_empty_plan_is_nothing(self, applier: Applier) -> None:
@@ -375,8 +374,50 @@ class TestAtOnce:
         assert seen == [c.address for c in chain]
         assert system.most_at_once == 1
 
+    def test_what_needs_several_waits_for_all_of_them(self, applier: Applier) -> None:
+        plan = plan_of(create("group/g", {"members": ["m0000@acme.com", "m0001@acme.com", "m0002@acme.com"]}), *members(3))
+        system = LiveSystem()
+        assert applier(plan, system, parallelism=1).outcome == "done"
+        assert system.written[-1] == ("create", "group/g")
+
 
 class TestInterrupt:
+    def test_ctrl_c_with_a_handler_that_stops_it(self, applier: Applier) -> None:
+        system, stop = LiveSystem(), threading.Event()
+
+        def gate(operation: Operation) -> None:
+            system.gate = lambda operation: None
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            stop.wait(60)
+
+        system.gate = gate
+        before = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
+        try:
+            report = applier(plan_of(*members(10)), system, parallelism=1, stop=stop)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert (report.outcome, [o.status for o in report.outcomes]) == ("interrupted", ["done"] + ["skipped"] * 9)
+
+    def test_an_exception_in_the_listener_ends_it_without_new_writes(self, applier: Applier) -> None:
+        system, heard = LiveSystem(), threading.Event()
+
+        def gate(operation: Operation) -> None:
+            if operation.address != "member/m0000@acme.com":
+                heard.wait(60)
+                threading.Event().wait(0.02)
+
+        def listen(done: int, total: int, outcome: Outcome) -> None:
+            heard.set()
+            raise KeyboardInterrupt
+
+        system.gate = gate
+
+        with pytest.raises(KeyboardInterrupt):
+            applier(plan_of(*members(200)), system, parallelism=1, listen=listen)
+        assert len(system.calls) < 200
+        (run,) = applier.ledger.history()["runs"]
+        assert (run["outcome"], run["changes"]) == ("interrupted", 200)
+
     def test_what_is_under_way_ends_and_is_recorded_the_rest_is_skipped(self, applier: Applier) -> None:
         system, stop = LiveSystem(), threading.Event()
 

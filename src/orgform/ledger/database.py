@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from orgform.errors import LedgerError
 
@@ -128,7 +128,8 @@ class SqliteFile(Database):
     def exists(self) -> bool:
         with self.explained():
             try:
-                return self.path.stat().st_size > 0
+                with self.path.open("rb") as file:
+                    return bool(file.read(1))
             except FileNotFoundError:
                 return False
 
@@ -201,7 +202,7 @@ _SQLITE_PROBLEMS = (
     ("readonly", "cannot be written: it is read-only", f"make the file and its folder writable, or {ELSEWHERE}"),
     ("Read-only file system", "cannot be written: its file system is read-only", ELSEWHERE),
     ("Permission denied", "may not be opened by this user", f"change the permissions of the file and its folder, or {ELSEWHERE}"),
-    ("unable to open", "cannot be opened for writing", f"make the file and its folder writable, or {ELSEWHERE}"),
+    ("unable to open", "cannot be opened", f"make the file and its folder writable, or {ELSEWHERE}"),
     ("locked", f"has been busy for {BUSY_SECONDS:.0f} s", "another process writes to it; run it again when that has ended"),
 )
 
@@ -297,7 +298,7 @@ def _plain_postgres_url(url: str) -> str:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    return urlunsplit(("postgresql", parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _postgres_driver(name: str) -> Any:

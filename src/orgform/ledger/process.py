@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import uuid
 from functools import lru_cache
 from hashlib import sha256
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from orgform.codec import Struct
 
+PROC = Path("/proc")
 _DEAD_STATES = ("Z", "X", "x")
 
 
@@ -50,10 +50,10 @@ def machine() -> str:
     if os.name == "nt":  # os.kill(pid, 0) would end the process there
         return ""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        words = f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        words = f"{boot} {(PROC / 'self/ns/pid').readlink()}"
     except OSError:
-        if sys.platform == "linux":
+        if PROC.is_dir():
             return ""
         words = f"{socket.gethostname()} {uuid.getnode():x}"
     return sha256(words.encode()).hexdigest()[:16]
@@ -72,10 +72,10 @@ def _exists(pid: int) -> bool:
 def _started(pid: int) -> str | None:
     """When the process started, in words that only compare; "dead" for one that ended and was not collected; None: cannot be told."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return "dead" if fields[0] in _DEAD_STATES else fields[19]
     except OSError:
-        return _asked(pid) if sys.platform != "linux" else None
+        return None if PROC.is_dir() else _asked(pid)
 
 
 def _asked(pid: int) -> str | None:

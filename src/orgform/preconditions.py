@@ -1,0 +1,100 @@
+"""Compare and set: judges each change of a plan once more, against the live system as it is now. Pure.
+
+Invariant: an operation is made only where the live resource still has the fingerprint that the plan was judged on (a create: where there is
+none). What is already as the change wants it is done without a write; everything else is stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orgform.codec import Struct, digest
+from orgform.kinds import Kinds
+from orgform.model import Address, Attributes, Change, Live, OutcomeStatus, Plan
+from orgform.planning.diff import fingerprint, merge_patch, patched, project
+from orgform.planning.scope import relabel, renames_of
+from orgform.providers.base import Operation
+
+
+class Verdict(Struct, frozen=True):
+    """What to do about one change, judged against the live system: an outcome already, or an operation to write."""
+
+    status: OutcomeStatus = "done"
+    detail: str = ""
+    operation: Operation | None = None
+
+
+class Judge:
+    """Compares a change with the live system, and makes the operation that it asks for."""
+
+    def __init__(self, plan: Plan, live: Mapping[Address, Live], kinds: Kinds, run: str) -> None:
+        self._read = live
+        self._kinds = kinds
+        self._run = run
+        # What was just read still has the names from before the plan's renames.
+        self._live = relabel(live, renames_of(plan), kinds)
+
+    def before(self, change: Change) -> Attributes | None:
+        found = self._live.get(change.address)
+        return found.attributes if found else None
+
+    def verdict(self, change: Change) -> Verdict:
+        found = self._live.get(change.address)
+        if change.action == "delete":
+            return self._delete(change, found)
+        if change.action == "create":
+            return self._create(change, found)
+        return self._update(change, found)
+
+    def holds(self, change: Change, found: Live | None) -> bool:
+        """Whether the resource is already as the change wants it."""
+        if change.after is None or found is None:
+            return change.after is None and found is None
+        kind = self._kinds.of(change.address)
+        shape = {**change.after, **(change.before or {})}
+        return not merge_patch(project(shape, found.attributes, kind), change.after, kind)
+
+    def _create(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            attributes = patched({}, change.after or {}, self._kinds.of(change.address))
+            return Verdict(operation=Operation("create", change.address, attributes, key=self._key(change)))
+        if self.holds(change, found):
+            return Verdict("done", "it was there already, exactly so")
+        return Verdict("stale", "it exists meanwhile, with other values")
+
+    def _update(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            return Verdict("stale", "it does not exist any more")
+        old_name = change.moved_from if change.moved_from in self._read else None
+        if old_name and change.address in self._read:
+            return Verdict("stale", f"both {old_name} and {change.address} exist meanwhile")
+        if not old_name and self.holds(change, found):
+            return Verdict("done", "it was so already")
+        if not self._as_planned(change, found):
+            return Verdict("stale", "it was changed after the plan was made")
+        patch = merge_patch(change.before or {}, change.after or {}, self._kinds.of(change.address))
+        return Verdict(operation=self._on(found, change, patch, old_name))
+
+    def _delete(self, change: Change, found: Live | None) -> Verdict:
+        if found is None:
+            return Verdict("done", "it was gone already")
+        if not self._as_planned(change, found):
+            return Verdict("stale", "it was changed after the plan was made")
+        return Verdict(operation=self._on(found, change, {}, None))
+
+    def _as_planned(self, change: Change, found: Live) -> bool:
+        before = change.before or {}
+        kind = self._kinds.of(change.address)
+        # A secret is never read back; what was last applied is taken to be there.
+        known = {**found.attributes, **{name: before[name] for name in kind.sensitive if name in before}}
+        return fingerprint(project(before, known, kind)) == change.precondition
+
+    def _on(self, found: Live, change: Change, patch: Attributes, old_name: Address | None) -> Operation:
+        # A rename earlier in this run has touched what names the renamed: its etag is not the one that was read.
+        touched = self._read.get(change.address) is not found and not old_name
+        etag = None if touched else found.etag
+        return Operation(change.action, change.address, patch, etag, found.id, self._key(change), old_name)
+
+    def _key(self, change: Change) -> str:
+        """The same for every attempt in this run, and for nothing else."""
+        return digest([self._run, change.address, change.action]).removeprefix("sha256:")

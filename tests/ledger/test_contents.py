@@ -1,0 +1,255 @@
+"""What the ledger keeps, the same in SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from orgform.errors import LedgerError
+from orgform.ledger import Ledger, RunRecorder, open_ledger
+from orgform.model import Address, Base, Change, Move, Outcome, Plan, Remember
+from tests.ledger.values import SYSTEM, create, delete, plan_of, record, update
+
+ALICE, BOB = Address("member/alice@acme.com"), Address("member/bob@acme.com")
+
+
+@contextmanager
+def run(ledger: Ledger, plan: Plan) -> Iterator[RunRecorder]:
+    with ledger.lock([SYSTEM], "dana@laptop") as lock:
+        yield ledger.begin_run(lock, plan, {"acme": SYSTEM}, "dana@laptop")
+
+
+def applied(ledger: Ledger, *changes: Change, remember: Remember | None = None) -> str:
+    with run(ledger, plan_of(*changes, ledger=remember or Remember())) as recorder:
+        recorder.remember(remember or Remember())
+        record(recorder, *changes)
+        recorder.finish("done")
+    return recorder.run
+
+
+class TestBase:
+    def test_nothing_was_ever_applied(self, ledger: Ledger) -> None:
+        assert ledger.base(SYSTEM) == (None, 0)
+
+    def test_an_apply_of_nothing_is_an_apply(self, ledger: Ledger) -> None:
+        applied(ledger)
+        assert ledger.base(SYSTEM) == ({}, 1)
+
+    def test_what_is_done_is_base_and_what_is_not_done_is_not(self, ledger: Ledger) -> None:
+        changes = [create(ALICE, {"name": "Ålice ☃", "n": 1.5, "none": None}), create(BOB, {"name": "Bob"})]
+        with run(ledger, plan_of(*changes)) as recorder:
+            record(recorder, changes[0])
+            record(recorder, changes[1], status="failed", detail="no")
+        assert ledger.base(SYSTEM) == ({ALICE: Base({"name": "Ålice ☃", "n": 1.5, "none": None})}, 1)
+
+    def test_updates_replace_and_deletes_forget(self, ledger: Ledger) -> None:
+        applied(ledger, create(ALICE, {"name": "A"}), create(BOB, {"name": "B"}))
+        applied(ledger, update(ALICE, {"name": "A"}, {"role": "x"}), delete(BOB, {"name": "B"}))
+        assert ledger.base(SYSTEM) == ({ALICE: Base({"role": "x"})}, 2)
+
+    def test_a_run_raises_the_revision_once_and_a_failed_one_does_not(self, ledger: Ledger) -> None:
+        changes = [create(f"member/m{n}@acme.com", {}) for n in range(5)]
+        with run(ledger, plan_of(*changes)) as recorder:
+            for change in changes:
+                record(recorder, change)
+        assert ledger.base(SYSTEM)[1] == 1
+        with run(ledger, plan_of(changes[0])) as recorder:
+            record(recorder, changes[0], status="failed")
+        assert ledger.base(SYSTEM)[1] == 1
+
+    def test_adopted_and_forgotten_resources(self, ledger: Ledger) -> None:
+        adopted = {ALICE: Base({"name": "A"}, prevent_destroy=True), BOB: Base({"name": "B"})}
+        applied(ledger, remember=Remember(remember=adopted))
+        assert ledger.base(SYSTEM)[0] == adopted
+        applied(ledger, remember=Remember(forget=(BOB,)))
+        assert ledger.base(SYSTEM)[0] == {ALICE: adopted[ALICE]}
+
+    def test_protected_changes(self, ledger: Ledger) -> None:
+        applied(ledger, create(ALICE, {}), create(BOB, {}), remember=Remember(protect=(BOB,)))
+        assert ledger.base(SYSTEM)[0] == {ALICE: Base({}), BOB: Base({}, prevent_destroy=True)}
+
+    def test_equal_attributes_are_one_object(self, ledger: Ledger) -> None:
+        applied(ledger, *[create(f"membership/w/m{n}@acme.com", {"role": "member"}) for n in range(3)])
+        base = ledger.base(SYSTEM)[0] or {}
+        assert len({id(b.attributes) for b in base.values()}) == 1
+
+    def test_who_switched_the_collector_off_finds_it_off(self, ledger: Ledger) -> None:
+        applied(ledger, create(ALICE, {}))
+        gc.disable()
+        try:
+            ledger.base(SYSTEM)
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+
+    def test_systems_do_not_mix(self, ledger: Ledger) -> None:
+        applied(ledger, create(ALICE, {"name": "A"}))
+        with ledger.lock(["other"], "me") as lock:
+            recorder = ledger.begin_run(lock, plan_of(create(BOB, {})), {"acme": "other"}, "me")
+            record(recorder, create(BOB, {}))
+        assert set(ledger.base(SYSTEM)[0] or {}) == {ALICE}
+        assert set(ledger.base("other")[0] or {}) == {BOB}
+
+    def test_two_targets_each_have_their_own_kinds(self, ledger: Ledger) -> None:
+        feature, group = Address("feature/beta"), Address("group/g")
+        plan = plan_of(create(ALICE, {"name": "A"}), targets=("acme", "flags"))
+        with ledger.lock(["one", "two"], "me") as lock:
+            recorder = ledger.begin_run(lock, plan, {"acme": "one", "flags": "two"}, "me", claims={"feature": "flags", "group": "acme"})
+            recorder.remember(Remember(remember={feature: Base({}), group: Base({})}))
+            record(recorder, plan.changes[0])
+        assert set(ledger.base("one")[0] or {}) == {ALICE, group}
+        assert set(ledger.base("two")[0] or {}) == {feature}
+
+    def test_a_file_that_is_opened_again_says_the_same(self, ledger: Ledger, where: str) -> None:
+        applied(ledger, create(ALICE, {"name": "A"}))
+        again = open_ledger(where, create=False)
+        assert again.base(SYSTEM) == ledger.base(SYSTEM)
+        assert not again.writable
+        again.close()
+
+
+class TestRenames:
+    def test_a_rename_in_the_live_system_is_remembered_and_base_follows(self, ledger: Ledger) -> None:
+        old, new = Address("workspace/old"), Address("workspace/new")
+        known = {old: Base({"name": "W"}), Address("membership/old/bob@acme.com"): Base({"role": "member"}), BOB: Base({"name": "B"})}
+        applied(ledger, remember=Remember(remember=known))
+        applied(ledger, remember=Remember(moved=(Move(old, new),)))
+        assert ledger.moved(SYSTEM) == {(old, new)}
+        assert ledger.moved("other") == frozenset()
+        assert set(ledger.base(SYSTEM)[0] or {}) == {new, "membership/new/bob@acme.com", BOB}
+
+    def test_a_member_who_is_renamed_takes_memberships_and_groups_along(self, ledger: Ledger) -> None:
+        robert = Address("member/robert@acme.com")
+        known = {
+            BOB: Base({"name": "B"}),
+            Address("membership/w/bob@acme.com"): Base({"role": "member"}),
+            Address("group/g"): Base({"members": ["alice@acme.com", "bob@acme.com", "carl@acme.com"]}),
+        }
+        applied(ledger, remember=Remember(remember=known))
+        applied(ledger, update(robert, {"name": "B"}, {"name": "Robert"}, moved_from=BOB))
+        assert ledger.base(SYSTEM)[0] == {
+            robert: Base({"name": "Robert"}),
+            "membership/w/robert@acme.com": Base({"role": "member"}),
+            "group/g": Base({"members": ["alice@acme.com", "carl@acme.com", "robert@acme.com"]}),
+        }
+        assert ledger.moved(SYSTEM) == {(BOB, robert)}
+
+    def test_a_rename_that_was_not_done_is_not_remembered(self, ledger: Ledger) -> None:
+        old, new = Address("workspace/old"), Address("workspace/new")
+        change = update(new, {}, {}, moved_from=old)
+        with run(ledger, plan_of(change)) as recorder:
+            recorder.remember(Remember(moved=(Move(old, new),)))
+            record(recorder, change, status="failed")
+        assert ledger.moved(SYSTEM) == frozenset()
+
+    def test_twice_is_once(self, ledger: Ledger) -> None:
+        move = Move(Address("workspace/old"), Address("workspace/new"))
+        for _ in range(2):
+            applied(ledger, remember=Remember(moved=(move,)))
+        assert len(ledger.moved(SYSTEM)) == 1
+
+
+class TestHistory:
+    def test_none_yet(self, ledger: Ledger) -> None:
+        assert ledger.history() == {"runs": []}
+
+    def test_runs_newest_first(self, ledger: Ledger) -> None:
+        runs = [applied(ledger, create(ALICE, {"n": n})) for n in range(3)]
+        found = ledger.history()["runs"]
+        assert [r["run"] for r in found] == runs[::-1]
+        assert {r["outcome"] for r in found} == {"done"}
+        assert {r["actor"] for r in found} == {"dana@laptop"}
+        assert [r["changes"] for r in found] == [1, 1, 1]
+        assert set(found[0]) == {"run", "started", "finished", "actor", "outcome", "changes"}
+        assert found[0]["started"] <= found[0]["finished"]
+
+    def test_one_run_with_its_outcomes(self, ledger: Ledger) -> None:
+        changes = [create(BOB, {}), create(ALICE, {}), create("member/c@acme.com", {})]
+        with run(ledger, plan_of(*changes)) as recorder:
+            record(recorder, changes[1])
+            record(recorder, changes[0], status="failed", detail="no room")
+            recorder.finish("interrupted")
+        (found,) = ledger.history(recorder.run)["runs"]
+        assert found["outcome"] == "interrupted"
+        assert [(c["address"], c["status"]) for c in found["changes"]] == [
+            (BOB, "failed"),
+            (ALICE, "done"),
+            ("member/c@acme.com", "unknown"),
+        ]
+        assert found["changes"][0] == {
+            "target": "acme",
+            "address": BOB,
+            "action": "create",
+            "status": "failed",
+            "detail": "no room",
+            "label": "A",
+        }
+        assert "cut off" in found["changes"][2]["detail"]
+
+    def test_an_unfinished_run_is_running_while_its_lock_is_held(self, ledger: Ledger) -> None:
+        with run(ledger, plan_of()):
+            assert ledger.history()["runs"][0]["outcome"] == "running"
+        assert ledger.history()["runs"][0]["outcome"] == "interrupted"
+        assert ledger.history()["runs"][0]["finished"] is None
+
+    def test_the_beginning_of_a_run_is_enough_where_it_is_the_only_one(self, ledger: Ledger) -> None:
+        one, other = applied(ledger), applied(ledger)
+        assert ledger.history(one[:-1])["runs"][0]["run"] == one
+        with pytest.raises(LedgerError, match="the beginning of several"):
+            ledger.history(other[:4])
+
+    @pytest.mark.parametrize("run", ["nope", "%", "2"])
+    def test_an_unknown_run(self, ledger: Ledger, run: str) -> None:
+        with pytest.raises(LedgerError, match="is not known") as error:
+            ledger.history(run)
+        assert "orgform history" in error.value.hint
+
+    def test_pre_images_for_undo(self, ledger: Ledger) -> None:
+        change = delete(ALICE, {"name": "A"})
+        with run(ledger, plan_of(change)) as recorder:
+            recorder.record([(change, outcome_of(change))], {ALICE: {"name": "A", "title": "not managed"}})
+        (recorded,) = ledger.recorded(recorder.run)
+        assert recorded.change == change
+        assert (recorded.status, recorded.live) == ("done", {"name": "A", "title": "not managed"})
+
+
+def outcome_of(change: Change) -> Outcome:
+    return Outcome(change.target, change.address, change.action, "done")
+
+
+class TestSecretPairs:
+    def test_a_secret_goes_to_the_origin_it_was_last_applied_with(self, ledger: Ledger) -> None:
+        assert ledger.allowed("acme") == frozenset()
+        ledger.allow("acme", "https://one.example", "env:TOKEN")
+        ledger.allow("acme", "https://one.example", "file:ca.key")
+        ledger.allow("other", "https://one.example", "env:TOKEN")
+        ledger.allow("acme", "https://two.example", "env:TOKEN")
+        ledger.allow("acme", "https://two.example", "env:TOKEN")
+        assert ledger.allowed("acme") == {("https://two.example", "env:TOKEN"), ("https://one.example", "file:ca.key")}
+
+
+class TestReadingOnly:
+    def test_a_ledger_that_is_not_there_is_empty(self, where: str) -> None:
+        ledger = open_ledger(where, create=False)
+        assert ledger.base(SYSTEM) == (None, 0)
+        assert ledger.moved(SYSTEM) == ledger.allowed("acme") == frozenset()
+        assert ledger.history() == {"runs": []}
+        for run in ("nope", ""):
+            with pytest.raises(LedgerError, match="is not known"):
+                ledger.history(run)
+            with pytest.raises(LedgerError, match="is not known"):
+                ledger.recorded(run)
+        ledger.close()
+        ledger.close()
+
+    def test_it_refuses_to_write(self, ledger: Ledger, where: str) -> None:
+        reading = open_ledger(where, create=False)
+        with pytest.raises(LedgerError, match="for reading only"):
+            reading.allow("acme", "https://x.example", "env:T")
+        with pytest.raises(LedgerError, match="for reading only"), reading.lock([SYSTEM], "me"):
+            pass
+        assert ledger.allowed("acme") == frozenset()
+        reading.close()
