@@ -18,6 +18,8 @@ from orgform.model import Address, Attributes
 from orgform.server.problems import Fault, Problem, conflict, invalid, many_faults, pointer
 
 LONGEST_KEY = 1000
+# A value that readers of a whole page could not decode would hide the page from all of them.
+DEEPEST = 100
 
 
 class Link(Struct, frozen=True):
@@ -171,7 +173,7 @@ class KindShape:
         return f"a {self.kind.name} has no attribute {name!r}; it has {', '.join(sorted(self._managed))}"
 
     def settle(self, attributes: Attributes) -> tuple[Attributes, str]:
-        """Checks whole attributes and normalises them; returns what is kept of them, and its JSON. Raises a 422 problem with every fault."""
+        """Checks whole attributes and normalises them; returns what is kept, and its JSON. Raises a 422 with every fault."""
         if not self._validator.is_valid(attributes):
             raise many_faults([self._fault(e) for e in self._validator.iter_errors(attributes)][:20])
         faults: list[Fault] = []
@@ -180,9 +182,12 @@ class KindShape:
             raise many_faults(faults[:20])
         try:
             kept = {n: v for n, v in settled.items() if n not in self.kind.sensitive} if self.kind.sensitive else settled
-            return kept, encode(kept).decode()
+            text = encode(kept).decode()
         except (RecursionError, OverflowError, ValueError) as e:
             raise invalid("value", f"the attributes hold a value that is nested too deep or too large: {e}", "/attributes") from e
+        if text.count("{") + text.count("[") > DEEPEST and _deeper_than(kept, DEEPEST):
+            raise invalid("value", f"the attributes are nested deeper than {DEEPEST} levels", "/attributes")
+        return kept, text
 
     @staticmethod
     def _fault(error: Any) -> Fault:
@@ -284,6 +289,11 @@ def _fault(format: str, word: str) -> str | None:
         return f"{word!r} holds a control character" if formats.CONTROL.search(word) else None
     problem = formats.check(format, word)
     return problem.summary if problem else None
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return below is not None and (levels == 0 or any(_deeper_than(v, levels - 1) for v in below))
 
 
 def _plain(values: list[Any]) -> bool:
