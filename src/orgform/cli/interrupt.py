@@ -12,11 +12,12 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from orgform.cli.output import write
+from orgform.cli.output import is_terminal, write
 from orgform.errors import EXIT_INTERRUPTED
 
 FIRST = "\nInterrupted: finishing what is in flight; Ctrl-C again stops at once.\n"
 SECOND = "\nStopped at once; what was in flight is unknown. Run plan to see what was done.\n"
+SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it, and nothing else runs after this
 
 
 class Interrupts:
@@ -43,7 +44,7 @@ class Interrupts:
         if not self._writing:
             raise KeyboardInterrupt
         if self.event.is_set() and number == signal.SIGINT:
-            write(sys.stderr, SECOND)
+            write(sys.stderr, SHOW_CURSOR + SECOND if is_terminal(sys.stderr) else SECOND)
             os._exit(EXIT_INTERRUPTED)
         if not self.event.is_set():
             self.event.set()

@@ -78,7 +78,12 @@ OPTIONS: dict[str, Callable[[F], F]] = {
     ),
     "today": click.option("--today", type=Day(), help="Day that `until` is judged by (the real one, if not given)."),
     "parallelism": click.option(
-        "--parallelism", type=click.IntRange(1, 100), default=10, show_default=True, help="Calls to the live system at the same time."
+        "--parallelism",
+        metavar="N",
+        type=click.IntRange(1, 100),
+        default=10,
+        show_default=True,
+        help="Calls to the live system at the same time.",
     ),
     "max-wait": click.option(
         "--max-wait",

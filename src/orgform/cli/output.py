@@ -6,7 +6,6 @@ Invariant: a reader that went away (`orgform plan | head`) never changes a comma
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ class Screen:
         self.format, self.quiet, self.folder = format, quiet, folder
         self.color = format == "text" and color and wants_color(sys.stdout)
         self.color_err = color and wants_color(sys.stderr)
-        self.width = min(max(shutil.get_terminal_size((UNKNOWN, 24)).columns, NARROWEST), WIDEST)
+        self.width = min(max(terminal_width(), NARROWEST), WIDEST)
 
     def result(self, text: str | bytes) -> None:
         """Writes to stdout, now."""
@@ -97,6 +96,13 @@ def _format_in(args: Iterable[str]) -> str:
         if word.startswith("--format="):
             return word.partition("=")[2]
     return "text"
+
+
+def terminal_width() -> int:
+    """What `COLUMNS` says, else the terminal of stdout, else 80."""
+    import shutil
+
+    return shutil.get_terminal_size((UNKNOWN, 24)).columns
 
 
 def is_terminal(stream: TextIO | None) -> bool:

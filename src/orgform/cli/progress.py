@@ -5,6 +5,7 @@ Invariant: short work shows nothing and imports nothing; nothing of it is ever o
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ class Watch:
 
     def __init__(self, screen: Screen) -> None:
         self._silent = screen.quiet
-        self._bars = is_terminal(sys.stderr) and screen.color_err
+        self._bars, self._color = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb", screen.color_err
         self._started = self._last = time.monotonic()
         self._lock = threading.Lock()
         self._bar: Any = None
@@ -58,7 +59,7 @@ class Watch:
 
     def _draw(self, news: Progress) -> None:
         if self._bar is None:
-            self._bar = _bar()
+            self._bar = _bar(self._color)
             self._bar.start()
         if news.phase not in self._tasks:
             for task in self._tasks.values():
@@ -82,9 +83,11 @@ def _safe(message: str) -> str:
     return escape(cut(clean(message), 40))
 
 
-def _bar() -> Any:
+def _bar(color: bool) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False)
+    return Progress(
+        *columns, console=Console(file=sys.stderr, no_color=not color), transient=True, redirect_stdout=False, redirect_stderr=False
+    )

@@ -51,7 +51,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _interrupted() -> int:
-    sys.stderr.write("\nInterrupted; nothing was changed.\n")
+    sys.stderr.write("\nInterrupted; nothing was changed in the live system.\n")
     return EXIT_INTERRUPTED
 
 

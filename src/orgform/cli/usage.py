@@ -21,7 +21,7 @@ def _no_such_option(wrong: click.NoSuchOption, path: str, *, top: bool) -> tuple
     if top:
         return message, "options stand after the command: `orgform plan -C DIR`"
     if wrong.possibilities:
-        return f"{message}; did you mean {' or '.join(sorted(wrong.possibilities))}?", f"see `{path} --help`"
+        return f"{message}; did you mean {wrong.possibilities[0]}?", f"see `{path} --help`"
     return message, f"see `{path} --help`"
 
 
