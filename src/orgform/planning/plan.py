@@ -107,7 +107,6 @@ class _Findings:
 
     def _change(self, address: Address, kind: Kind, found: Difference) -> Change:
         live, want = self.scope.live.get(address), self.inputs.desired.get(address)
-        precondition = None if live is None else fingerprint(project(found.before or {}, live.attributes, kind))
         everything = {**(live.attributes if live else {}), **{n: v for n, v in (found.after or {}).items() if v is not None}}
         return Change(
             action=found.action,
@@ -117,7 +116,7 @@ class _Findings:
             before=found.before,
             after=found.after,
             fields=found.fields,
-            precondition=precondition,
+            precondition=None if found.before is None else fingerprint(found.before),
             reversible=not (found.action == "delete" and kind.irreversible),
             risk={"create": "additive", "update": "modifying", "delete": "destructive"}[found.action],  # type: ignore[arg-type]
             attribution=self.inputs.attributions.get(address) if found.origin in ("drift", "conflict") else None,
@@ -191,7 +190,7 @@ class _Findings:
     def ledger(self, changes: Sequence[Change]) -> Remember:
         remember = {a: b for a, b in self.remember.items() if self.in_sight(a)}
         forget = {a for a in self.forget if self.in_sight(a)}
-        if self.inputs.base is not None and not self.scope.renames:
+        if self.inputs.base is not None and self.scope.base is not self.inputs.base and not self.scope.renames:
             changed = {c.address for c in changes}
             remember |= {a: b for a, b in self.scope.base.items() if a not in self.inputs.base and a not in changed and a not in remember}
             forget |= self.inputs.base.keys() - self.scope.base.keys()

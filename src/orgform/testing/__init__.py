@@ -1,0 +1,1 @@
+"""Shipped test helpers: a live system in memory, scenario folders, the provider contract as checks."""

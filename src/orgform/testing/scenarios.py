@@ -1,0 +1,246 @@
+"""Scenario folders: a config, what was applied before, what is live, and the plan that must come of it.
+
+    config/         YAML as users write it, with `targets: {acme: {provider: fake}}`
+    base.yaml       address -> attributes, as last applied; without the file nothing is known of that
+    live.yaml       address -> {attributes, observed}
+    options.yaml    today, env, only, destroy, allow, allow_destroy, protected, own_member, incomplete, moved_done, attributions, expect
+    expected.yaml   the parts of the plan that matter; what is not written is not compared
+
+Invariant: every scenario converges. What the plan says is applied, in its order, to a live system that refuses whatever would leave a
+reference leading nowhere; the next plan is empty. A plan that a guard refuses is not applied. `ORGFORM_UPDATE_SCENARIOS=1` writes
+expected.yaml anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orgform.apply import apply_plan
+from orgform.codec import Struct, decode, encode, encode_pretty
+from orgform.config import load_config
+from orgform.config.source import dump_yaml, parse_yaml
+from orgform.errors import ConfigInvalid
+from orgform.kinds import Kinds, load_kinds
+from orgform.model import Address, Attributes, Attribution, Base, Change, Config, Live, Outcome, Plan, PlanBase, Remember
+from orgform.planning import PlanInputs, TargetState, make_plan
+from orgform.planning.diff import merge_patch
+from orgform.planning.scope import relabel
+from orgform.providers.base import Capabilities, ProviderSpec
+from orgform.testing.fake import FakeProvider, dangling
+
+UPDATE = "ORGFORM_UPDATE_SCENARIOS"
+TODAY = "2026-11-20"
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """`options.yaml`. `protected`: what base remembers as protected; `incomplete`: kind -> why its read is incomplete."""
+
+    today: str = TODAY
+    env: str | None = None
+    only: tuple[str, ...] = ()
+    destroy: bool = False
+    allow: tuple[str, ...] = ()
+    allow_destroy: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    own_member: Address | None = None
+    incomplete: dict[str, str] = {}
+    moved_done: tuple[tuple[Address, Address], ...] = ()
+    attributions: dict[Address, Attribution] = {}
+
+
+class MemoryRecorder:
+    """What a ledger would keep of a run, as a dict."""
+
+    run = "run-1"
+
+    def __init__(self, base: Mapping[Address, Base], plan: Plan, kinds: Kinds) -> None:
+        self.base, self._kinds = dict(base), kinds
+        self._protected = frozenset(plan.ledger.protect)
+        self._remember(plan.ledger)
+
+    def _remember(self, ledger: Remember) -> None:
+        self.base.update(ledger.remember)
+        for address in ledger.forget:
+            self.base.pop(address, None)
+
+    def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes]) -> None:
+        for change, outcome in outcomes:
+            if outcome.status != "done":
+                continue
+            if change.moved_from:
+                self.base = relabel(self.base, {change.moved_from: change.address}, self._kinds)
+            self.base.pop(change.address, None)
+            if change.after is not None:
+                self.base[change.address] = Base(change.after, change.address in self._protected)
+
+
+class Scenario:
+    """One folder, read. `targets` takes every kind through a `FakeProvider`."""
+
+    def __init__(self, folder: Path, kinds: Kinds | None = None) -> None:
+        self.folder, self.kinds = folder, kinds or load_kinds()
+        self.options = _options(_yaml(folder / "options.yaml"))
+        base, live = _yaml(folder / "base.yaml"), _yaml(folder / "live.yaml")
+        self.base = None if base is None else {Address(a): Base(own or {}, a in self.options.protected) for a, own in base.items()}
+        self.live = {Address(a): Live(r.get("attributes") or {}, r.get("observed") or {}) for a, r in (live or {}).items()}
+
+    def config(self) -> Config:
+        """Raises `ConfigInvalid`."""
+        return load_config(
+            self.folder / "config",
+            kinds=self.kinds,
+            specs={"fake": _fake_spec()}.get,
+            spec_names=lambda: ["fake"],
+            today=date.fromisoformat(self.options.today),
+            env=self.options.env,
+        )
+
+    def plan(self, config: Config, provider: FakeProvider, base: Mapping[Address, Base] | None) -> Plan:
+        """Raises `ConfigInvalid`."""
+        return make_plan(self.inputs(config, provider, base), self.kinds)
+
+    def inputs(self, config: Config, provider: FakeProvider, base: Mapping[Address, Base] | None) -> PlanInputs:
+        options = self.options
+        targets = {
+            name: TargetState(
+                provider="fake",
+                system=provider.system,
+                kinds=frozenset(kind for kind, target in config.claims.items() if target == name),
+                problems=options.incomplete,
+                capabilities=provider.capabilities,
+                own_member=options.own_member,
+            )
+            for name in config.targets
+        }
+        return PlanInputs(
+            desired=config.desired,
+            live=dict(provider.resources),
+            targets=targets,
+            base=None if base is None else dict(base),
+            base_info=PlanBase() if base is None else PlanBase("ledger", "1"),
+            policy=config.policy,
+            moved=config.moved,
+            moved_done=frozenset(options.moved_done),
+            only=options.only,
+            destroy=options.destroy,
+            allow=options.allow,
+            allow_destroy=options.allow_destroy,
+            attributions=options.attributions,
+            config_digest=config.digest,
+            expired=config.expired,
+            diagnostics=config.diagnostics,
+        )
+
+
+def run(folder: Path) -> None:
+    """Checks one scenario. Raises `AssertionError` with what was expected and what came."""
+    scenario = Scenario(folder)
+    provider = FakeProvider(scenario.live, kinds=scenario.kinds)
+    try:
+        config = scenario.config()
+        plan = scenario.plan(config, provider, scenario.base)
+    except ConfigInvalid as error:
+        _compare(folder, {"error": sorted({d.code for d in error.diagnostics if d.severity == "error"})})
+        return
+    _compare(folder, outline(plan, scenario.kinds))
+    assert Plan.from_json(plan.to_json()) == plan, "the plan does not round-trip through JSON"
+    assert scenario.plan(config, provider, scenario.base).to_json() == plan.to_json(), "the same inputs gave another plan"
+    if not plan.refused:
+        _converges(scenario, config, provider, plan)
+
+
+def outline(plan: Plan, kinds: Kinds) -> dict[str, Any]:
+    """The parts of a plan that a scenario compares; empty ones are left out."""
+    parts: dict[str, Any] = {
+        "changes": [_change(change, kinds) for change in plan.changes],
+        "guards": {v.guard: v.verdict for v in plan.guards},
+        "refused": {v.guard: {"items": list(v.items), "override": v.override} for v in plan.refused},
+        "gained": [_access(item) for item in plan.access.gained],
+        "lost": [_access(item) for item in plan.access.lost],
+        "unmanaged": [u.address for u in plan.unmanaged],
+        "observed": {o.address: {o.attribute: o.value} for o in plan.observed},
+        "costs": {c.address: c.description for c in plan.costs},
+        "remember": {a: b.attributes for a, b in plan.ledger.remember.items()},
+        "forget": list(plan.ledger.forget),
+        "moved": [f"{m.from_} -> {m.to}" for m in plan.ledger.moved],
+        "protect": list(plan.ledger.protect),
+        "diagnostics": sorted({d.code for d in plan.diagnostics}),
+    }
+    return {name: part for name, part in parts.items() if part} or {"changes": []}
+
+
+def _change(change: Change, kinds: Kinds) -> dict[str, Any]:
+    patch = merge_patch(change.before or {}, change.after, kinds.of(change.address)) if change.after is not None else None
+    parts: dict[str, Any] = {
+        change.action: change.address,
+        "origin": change.origin,
+        "risk": change.risk,
+        "moved_from": change.moved_from,
+        "fields": {f.path: f.origin for f in change.fields},
+        "set": patch,
+        "because": list(change.because),
+        "by": change.attribution.actor if change.attribution else None,
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _access(item: Any) -> str:
+    return f"{item.member}: {item.role} in {item.workspace or 'the company'} ({item.path})"
+
+
+def _converges(scenario: Scenario, config: Config, provider: FakeProvider, plan: Plan) -> None:
+    base = _applied(scenario, provider, plan, scenario.base or {})
+    again = scenario.plan(config, provider, base)
+    if scenario.base is None and not again.refused:
+        # What the config is authoritative for is only deleted once something is known of what was applied.
+        base = _applied(scenario, provider, again, base)
+        again = scenario.plan(config, provider, base)
+    left = {name: part for name, part in outline(again, scenario.kinds).items() if name in ("changes", "remember", "forget") and part}
+    assert not left, "after apply the plan is not empty:\n" + encode_pretty(left).decode()
+
+
+def _applied(scenario: Scenario, provider: FakeProvider, plan: Plan, base: Mapping[Address, Base]) -> dict[Address, Base]:
+    """Applies a plan; the base that a ledger would hold then."""
+    recorder = MemoryRecorder(base, plan, scenario.kinds)
+    providers = dict.fromkeys(plan.targets, provider)
+    report = apply_plan(plan, providers=providers, live=dict(provider.resources), kinds=scenario.kinds, recorder=recorder, parallelism=1)
+    failed = [f"{o.action} {o.address}: {o.status}, {o.detail}" for o in report.outcomes if o.status != "done"]
+    assert not failed, "not everything could be applied:\n" + "\n".join(failed)
+    assert not dangling(provider), f"references lead nowhere: {dangling(provider)}"
+    return recorder.base
+
+
+def _compare(folder: Path, actual: Mapping[str, Any]) -> None:
+    file = folder / "expected.yaml"
+    if os.environ.get(UPDATE):
+        file.write_text(dump_yaml(dict(actual)), encoding="utf-8")
+        return
+    expected = _yaml(file)
+    assert expected, f"{file} is missing or empty; {UPDATE}=1 writes it"
+    for name, part in expected.items():
+        found = actual.get(name, type(part)())
+        assert found == part, f"{folder.name}: {name}\nexpected:\n{dump_yaml(part)}\nfound:\n{dump_yaml(found)}"
+
+
+def _fake_spec() -> ProviderSpec:
+    def no_target(_: Any) -> FakeProvider:
+        raise NotImplementedError("a scenario opens no target")
+
+    return ProviderSpec("fake", "A live system in memory", {"type": "object", "properties": {}}, Capabilities(), no_target)
+
+
+def _options(raw: Any) -> Options:
+    return decode(encode(raw or {}), Options)
+
+
+def _yaml(file: Path) -> Any:
+    """The file's content as plain values; `None` where there is no such file."""
+    if not file.exists():
+        return None
+    tree, diagnostics = parse_yaml(file.read_bytes(), file.name)
+    assert not diagnostics, [f"{d.summary} ({d.source})" for d in diagnostics]
+    return decode(encode(tree or {}))
