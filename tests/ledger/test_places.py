@@ -70,6 +70,17 @@ class TestFiles:
             assert (ledger.shared, ledger.name) == (shared, str(where))
             ledger.close()
 
+    @pytest.mark.parametrize("create", [True, False])
+    @pytest.mark.parametrize("link", [".orgform", ".orgform/ledger.db"])
+    def test_a_link_that_leads_out_of_the_config_folder(self, tmp_path: Path, link: str, create: bool) -> None:
+        outside, folder = tmp_path / "outside", tmp_path / "config"
+        outside.mkdir()
+        (folder / link).parent.mkdir(parents=True)
+        (folder / link).symlink_to(outside if link == ".orgform" else outside / "ledger.db")
+        with pytest.raises(LedgerError, match="is a link that leads out of"):
+            open_ledger(folder / ".orgform" / "ledger.db", create=create)
+        assert list(outside.iterdir()) == []
+
     def test_a_sqlite_url_and_odd_names(self, tmp_path: Path) -> None:
         where = tmp_path / "50% of #a?.db"
         make(where)

@@ -126,6 +126,7 @@ class SqliteFile(Database):
         self._read_only = read_only
 
     def exists(self) -> bool:
+        self._refuse_a_link_out()
         with self.explained():
             try:
                 with self.path.open("rb") as file:
@@ -134,9 +135,16 @@ class SqliteFile(Database):
                 return False
 
     def prepare(self) -> None:
+        self._refuse_a_link_out()
         with self.explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    def _refuse_a_link_out(self) -> None:
+        """Beside the config anybody who writes the config may have put a link, and where it leads is not theirs to choose."""
+        folder = self.path.absolute().parent.parent.resolve()
+        if not self.shared and not self.path.resolve().is_relative_to(folder):
+            raise LedgerError(f"the ledger {self.name} is a link that leads out of {folder}", hint=f"remove the link, or {ELSEWHERE}")
 
     def connect(self) -> Connection:
         with self.explained():

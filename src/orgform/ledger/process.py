@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import uuid
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -55,6 +53,8 @@ def machine() -> str:
     except OSError:
         if PROC.is_dir():
             return ""
+        import uuid
+
         words = f"{socket.gethostname()} {uuid.getnode():x}"
     return sha256(words.encode()).hexdigest()[:16]
 
@@ -80,6 +80,8 @@ def _started(pid: int) -> str | None:
 
 def _asked(pid: int) -> str | None:
     """For systems without /proc."""
+    import subprocess
+
     command = ["ps", "-o", "lstart=", "-p", str(pid)]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False, env={**os.environ, "LC_ALL": "C"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -59,8 +59,7 @@ class Ledger:
             row = connection and connection.one("SELECT revision FROM orgform_systems WHERE system = ?", (system,))
             if not connection or not row:
                 return None, 0
-            rows = connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,))
-            return _bases(rows), row[0]
+            return _base_of(connection, system), row[0]
 
     def moved(self, system: str) -> frozenset[tuple[Address, Address]]:
         """Renames that were done there: (from, to)."""
@@ -167,8 +166,8 @@ class RunRecorder:
                     self._move(connection, change.moved_from, change.address)
 
     def remember(self, ledger: Remember) -> None:
-        """What the plan says of base besides its changes. A rename that is one of its changes is recorded when that one is done."""
-        renames = {(c.moved_from, c.address) for c in self._plan.changes if c.moved_from}
+        """What the plan says of base besides its changes. A rename that is one of them is remembered when it is done, not before."""
+        renames = {(c.moved_from, c.address) for c in self._plan.changes}
         with self._writing() as connection:
             self._touch(connection, self._systems.values())
             self._put(connection, ledger.remember)
@@ -221,10 +220,10 @@ class RunRecorder:
 
     def _move(self, connection: Connection, old: Address, new: Address) -> None:
         """Everything in base that names the old address follows, as it does in the live system."""
-        from orgform.planning.scope import relabel
+        from orgform.planning.scope import relabel  # rare, and not needed to read a ledger
 
         system = self._system_of(new)
-        known = _bases(connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,)))
+        known = _base_of(connection, system)
         after = relabel(known, {old: new}, load_kinds())
         self._drop(connection, [address for address in known if address not in after])
         self._put(connection, {address: base for address, base in after.items() if known.get(address) is not base})
@@ -260,8 +259,9 @@ def open_ledger(where: str | Path, *, create: bool) -> Ledger:
     return Ledger(database, connection, writable=create)
 
 
-def _bases(rows: Iterable[tuple[str, str, int]]) -> dict[Address, Base]:
+def _base_of(connection: Connection, system: str) -> dict[Address, Base]:
     """Equal attributes become one object: most rows of a company are memberships that say the same."""
+    rows = connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,))
     bases: dict[Address, Base] = {}
     known: dict[tuple[str, int], Base] = {}
     with _no_collector():
@@ -269,7 +269,7 @@ def _bases(rows: Iterable[tuple[str, str, int]]) -> dict[Address, Base]:
             base = known.get((text, protected))
             if base is None:
                 base = known[text, protected] = Base(decode(text), bool(protected))
-            bases[address] = base  # type: ignore[index]
+            bases[address] = base
     return bases
 
 
@@ -334,7 +334,7 @@ def _text(value: object) -> str | None:
 
 def _new_run() -> str:
     """Sorts by time, and is unique among all ledgers: idempotency keys are made from it."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 
 
 def _now() -> str:
