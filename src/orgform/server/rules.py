@@ -47,13 +47,14 @@ def _reference_faults(work: Work, address: str, attributes: Attributes, ref: Ref
     if not _exists(work, target) and target != address:
         yield Fault(at, f"{target} does not exist", "no-such-reference")
         return
+    if ref.acyclic and _comes_back(work, address, ref, target):
+        yield Fault(at, f"{target} leads back to {address}", "cycle")
+        return
     for name, wanted in ref.where.items():
         word = attributes.get(wanted["same"]) if isinstance(wanted, dict) else wanted
         has = _referent(work, target).get(name)
         if word != has and not (isinstance(has, list) and word in has):
             yield Fault(at, f"{target} has {name} {has!r}, not {word!r}", "not-usable-here")
-    if ref.acyclic and _comes_back(work, address, ref, target):
-        yield Fault(at, f"{target} leads back to {address}", "cycle")
 
 
 def _referent(work: Work, target: str) -> Attributes:
