@@ -1,0 +1,198 @@
+"""Which files are the config, and their bytes: from a folder on disk.
+
+Invariant: nothing outside of the config folder is ever read as config, whichever links lead there; sizes are known before bytes are read.
+`environments/`, dot-folders, dot-files and `*.test.yaml` are no config.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Protocol
+
+from orgform.codec import Struct
+
+MAX_FILES = 10_000
+MAX_YAML = 16 * 2**20
+MAX_CSV = 256 * 2**20
+ENVIRONMENTS = "environments"
+
+
+class FileProblem(Exception):
+    """A file that is not read: `code`, what is wrong, what to do."""
+
+    def __init__(self, file: str, code: str, summary: str, fix: str) -> None:
+        super().__init__(summary)
+        self.file, self.code, self.summary, self.fix = file, code, summary, fix
+
+
+class Listing(Struct, frozen=True):
+    """`files`: the config's YAML files, relative paths with `/`, sorted. `problems`: what is not read, and why."""
+
+    files: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str, str, str], ...] = ()
+
+
+class Files(Protocol):
+    """Where a config's files come from."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this source from others, for the name of its cache entry."""
+        ...
+
+    def listing(self) -> Listing:
+        """All YAML files of the config. Raises `FileProblem` where there is no such folder."""
+        ...
+
+    def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes; raises `FileProblem` where it is missing, unreadable, outside of the folder, or larger than `limit`."""
+        ...
+
+
+def is_config_name(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) and not name.startswith(".") and not name.endswith((".test.yaml", ".test.yml"))
+
+
+def outside(file: str, where: str = "") -> FileProblem:
+    return FileProblem(
+        file, "ORG005", f"`{file}` leads out of the config folder", "move what it leads to into the config folder; nothing outside is read"
+    )
+
+
+def too_large(file: str, size: int, limit: int) -> FileProblem:
+    fix = f"split it: a file may have at most {limit // 2**20} MB" if limit == MAX_YAML else f"at most {limit // 2**20} MB are read"
+    return FileProblem(file, "ORG006", f"the file has {size / 2**20:,.1f} MB", fix)
+
+
+def missing(file: str) -> FileProblem:
+    return FileProblem(file, "ORG003", f"there is no file `{file}`", "check the path; it is relative to the config folder")
+
+
+class FolderFiles:
+    """The config folder on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._root = os.path.realpath(folder)
+
+    @property
+    def identity(self) -> str:
+        return f"folder:{self._root}"
+
+    def listing(self) -> Listing:
+        if not Path(self._root).is_dir():
+            what = "is no folder" if Path(self._root).exists() else "does not exist"
+            raise FileProblem(
+                str(self.folder),
+                "ORG001",
+                f"the config folder `{self.folder}` {what}",
+                "check `--dir`/`-C`, or make a config with `orgform init`",
+            )
+        walk = _Walk(self._root)
+        walk.folder("")
+        environments = tuple(sorted(_stem(f) for f in walk.below_environments))
+        return Listing(tuple(sorted(walk.found.values())), environments, tuple(walk.problems))
+
+    def read(self, path: str, limit: int) -> bytes:
+        target = os.path.realpath(os.path.join(self._root, path))  # noqa: PTH118 - an absolute `path` must not stay unnoticed below
+        if not _within(self._root, target):
+            raise outside(path)
+        try:
+            info = Path(target).stat()
+            if not stat.S_ISREG(info.st_mode):
+                raise FileProblem(path, "ORG003", f"`{path}` is no regular file", "name a file")
+            if info.st_size > limit:
+                raise too_large(path, info.st_size, limit)
+            return Path(target).read_bytes()
+        except FileNotFoundError as error:
+            raise missing(path) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+class _Walk:
+    """Files below the root by their real path, so that a link inside of the folder adds nothing twice."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self.found: dict[str, str] = {}
+        self.below_environments: list[str] = []
+        self.problems: list[tuple[str, str, str, str]] = []
+        self._folders: set[str] = set()
+
+    def folder(self, relative: str) -> None:
+        real = os.path.realpath(os.path.join(self._root, relative))  # noqa: PTH118
+        if real in self._folders:
+            return
+        self._folders.add(real)
+        try:
+            entries = sorted(os.scandir(real), key=lambda e: (e.is_symlink(), e.name))
+        except OSError as error:
+            self._note(_unreadable(relative, error))
+            return
+        for entry in entries:
+            if not entry.name.startswith("."):
+                self._entry(entry, f"{relative}/{entry.name}" if relative else entry.name)
+
+    def _entry(self, entry: os.DirEntry[str], relative: str) -> None:
+        if entry.is_symlink() and not _within(self._root, os.path.realpath(entry.path)):
+            self._note(outside(relative))
+        elif _is_folder(entry):
+            if relative == ENVIRONMENTS:
+                self._environments(entry.path)
+            else:
+                self.folder(relative)
+        elif is_config_name(entry.name):
+            self._file(entry, relative)
+
+    def _environments(self, path: str) -> None:
+        try:
+            names = [e.name for e in os.scandir(path) if is_config_name(e.name)]
+        except OSError as error:
+            self._note(_unreadable(ENVIRONMENTS, error))
+            return
+        self.below_environments.extend(names)
+
+    def _file(self, entry: os.DirEntry[str], relative: str) -> None:
+        try:
+            regular = stat.S_ISREG(entry.stat().st_mode)
+        except FileNotFoundError:
+            self._note(FileProblem(relative, "ORG003", f"the link `{relative}` leads nowhere", "mend or remove the link"))
+            return
+        except OSError as error:
+            self._note(_unreadable(relative, error))
+            return
+        if not regular:
+            self._note(FileProblem(relative, "ORG003", f"`{relative}` is no regular file", "remove it, or give it another name"))
+            return
+        if len(self.found) == MAX_FILES:
+            self._note(FileProblem(relative, "ORG007", f"the config has more than {MAX_FILES:,} files", "put more into one file"))
+        if len(self.found) <= MAX_FILES:
+            self.found.setdefault(os.path.realpath(entry.path), relative)
+
+    def _note(self, problem: FileProblem) -> None:
+        self.problems.append((problem.file, problem.code, problem.summary, problem.fix))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _unreadable(path: str, error: OSError) -> FileProblem:
+    return FileProblem(
+        path, "ORG003", f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}", "check its permissions and links"
+    )
+
+
+def _within(root: str, path: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".yaml").removesuffix(".yml")

@@ -1,0 +1,239 @@
+"""A folder of YAML becomes a `Config`: the stages of config, one after the other.
+
+Invariant: all problems of a config come in one go; a stage that cannot go on leaves the others their part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orgform.codec import Struct, digest
+from orgform.config import files as source_files
+from orgform.config.check import Checker
+from orgform.config.compile import Compiler, Local, Table
+from orgform.config.compose import combined
+from orgform.config.expand import Expander, TooMany
+from orgform.config.expiry import judged
+from orgform.config.files import ENVIRONMENTS, FileProblem, Files, FolderFiles
+from orgform.config.gate import checked
+from orgform.config.head import Moves, policy
+from orgform.config.problems import Problems, listed
+from orgform.config.source import paused_collector, read_yaml
+from orgform.config.targets import Targets
+from orgform.config.tree import Map, merged, new_map
+from orgform.config.variables import read_files, resolved
+from orgform.diagnostics import Diagnostic, Source, has_errors, sort_diagnostics
+from orgform.errors import ConfigInvalid
+from orgform.kinds import Kinds
+from orgform.model import NO_LIFECYCLE, Address, Config, Desired, Move, Policy, TargetConfig
+from orgform.providers.base import ProviderSpec
+
+_NOTHING = Local()
+
+
+class Inputs(Struct, frozen=True):
+    """What `load_config` was given."""
+
+    folder: Path
+    files: Files
+    kinds: Kinds
+    specs: Callable[[str], ProviderSpec | None]
+    spec_names: Callable[[], list[str]]
+    env: str | None = None
+    variables: tuple[str, ...] = ()
+    var_files: tuple[Path, ...] = ()
+    environ: Mapping[str, str] = {}
+
+
+class Compiled(Struct, frozen=True):
+    """A config before `until` is judged: what the parse cache keeps."""
+
+    desired: dict[Address, Desired]
+    targets: dict[str, TargetConfig]
+    claims: dict[str, str]
+    policy: Policy
+    moved: tuple[Move, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    digest: str
+
+
+def load_config(
+    folder: Path,
+    *,
+    kinds: Kinds,
+    specs: Callable[[str], ProviderSpec | None],
+    spec_names: Callable[[], list[str]],
+    today: date,
+    env: str | None = None,
+    variables: Sequence[str] = (),
+    var_files: Sequence[Path] = (),
+    environ: Mapping[str, str] = {},
+    files: Files | None = None,
+    cache: Path | None = None,
+) -> Config:
+    """Reads, checks and expands the config in `folder` (`files`: the same folder from elsewhere, like a commit).
+
+    `variables` are `NAME=VALUE`; `environ` is where `ORGFORM_VAR_NAME` is looked for; `cache` is a folder for the parse cache.
+    Raises `ConfigInvalid` with every problem, and `GitError` where `files` needs git. Warnings are in `Config.diagnostics`.
+    """
+    given = Inputs(folder, files or FolderFiles(folder), kinds, specs, spec_names, env, tuple(variables), tuple(var_files), environ)
+    with paused_collector():
+        compiled = Loader(given).run()
+        desired, expired = judged(compiled.desired, kinds, today.isoformat())
+        seal = digest_of(desired, compiled) if expired else compiled.digest
+    return Config(desired, compiled.targets, compiled.claims, compiled.policy, compiled.moved, expired, seal, compiled.diagnostics)
+
+
+def digest_of(desired: Mapping[Address, Desired], rest: Compiled) -> str:
+    """Over what is declared, not over how or where it is written."""
+    rows = [
+        (a, d.attributes, d.lifecycle, d.seeded) if d.lifecycle is not NO_LIFECYCLE or d.seeded else (a, d.attributes)
+        for a, d in desired.items()
+    ]
+    targets = {name: (t.provider, t.kinds, t.options) for name, t in rest.targets.items()}
+    return digest([rows, rest.policy, [(m.from_, m.to) for m in rest.moved], targets])
+
+
+class Loader:
+    def __init__(self, given: Inputs) -> None:
+        self._given = given
+        self._problems = Problems()
+        self._memo: dict[str, str] = {}
+
+    def run(self) -> Compiled:
+        """Raises `ConfigInvalid`."""
+        base, over = self._trees()
+        self._stop_if_nothing(base)
+        tree, targets = self._expanded(base, over)
+        compiler = Compiler(self._given.kinds, self._problems)
+        targets.hide(tree.get("targets"))
+        tree = checked(tree, self._given.kinds, self._problems)
+        tables = compiler.compile(tree)
+        Checker(self._given.kinds, compiler, self._problems).run()
+        found, claims = targets.check(tree.get("targets"), tables)
+        moved = Moves(self._given.kinds, compiler, self._problems).read(tree.get("moved"))
+        diagnostics = sort_diagnostics(self._problems.found)
+        if has_errors(diagnostics):
+            raise ConfigInvalid(diagnostics)
+        compiled = Compiled(self._desired(tables), found, claims, policy(tree.get("policy")), moved, diagnostics, "")
+        return Compiled(compiled.desired, found, claims, compiled.policy, moved, diagnostics, digest_of(compiled.desired, compiled))
+
+    def _trees(self) -> tuple[Map, Map | None]:
+        """The files as one tree, and the overlay of the environment."""
+        try:
+            listing = self._given.files.listing()
+        except FileProblem as problem:
+            self._file_problem(problem)
+            return new_map(), None
+        for file, code, summary, fix in listing.problems:
+            self._file_problem(FileProblem(file, code, summary, fix))
+        if not listing.files and not listing.problems:
+            fix = "write a config there, for example with `orgform init`"
+            self._problems.add("ORG002", f"the folder `{self._given.folder}` has no YAML files", fix, Source(str(self._given.folder)))
+        trees = [tree for file in listing.files if (tree := self._yaml(file)) is not None]
+        base = combined(trees, self._problems) if trees else new_map()
+        return base, self._overlay(listing.environments)
+
+    def _overlay(self, known: Sequence[str]) -> Map | None:
+        env = self._given.env
+        if env is None:
+            return None
+        for name in (f"{ENVIRONMENTS}/{env}.yaml", f"{ENVIRONMENTS}/{env}.yml"):
+            if env in known and (tree := self._yaml(name, quiet=name.endswith(".yaml"))) is not None:
+                return tree
+        if env not in known:
+            otherwise = f"there are {listed(known)}" if known else f"write `{ENVIRONMENTS}/{env}.yaml`"
+            fix = self._problems.meant(env, known, otherwise)
+            self._problems.add("ORG022", f"there is no environment `{env}`", fix, Source(f"{ENVIRONMENTS}/{env}.yaml"))
+        return None
+
+    def _yaml(self, file: str, *, quiet: bool = False) -> Map | None:
+        try:
+            data = self._given.files.read(file, source_files.MAX_YAML)
+        except FileProblem as problem:
+            if not (quiet and problem.code == "ORG003"):
+                self._file_problem(problem)
+            return None
+        tree = read_yaml(data, file, self._problems, self._memo)
+        if tree is None or isinstance(tree, Map):
+            return tree
+        self._problems.failed_files.add(file)
+        what = "a list" if isinstance(tree, list) else "a single value"
+        fix = "write `key: value` lines at the top, like `members:`; a list cannot be merged with other files"
+        self._problems.add("ORG013", f"the file is {what} where a map is due", fix, Source(file, 1, 1))
+        return None
+
+    def _file_problem(self, problem: FileProblem, at: Source | None = None) -> None:
+        self._problems.failed_files.add(problem.file)
+        self._problems.add(problem.code, problem.summary, problem.fix, at or Source(problem.file))
+
+    def _stop_if_nothing(self, base: Map) -> None:
+        """Without any readable file there is nothing to say beyond that."""
+        if not base and has_errors(self._problems.found):
+            raise ConfigInvalid(sort_diagnostics(self._problems.found))
+
+    def _expanded(self, base: Map, over: Map | None) -> tuple[Map, Targets]:
+        from orgform.config.template import Renderer
+
+        given, problems = self._given, self._problems
+        head = merged(_part(base, "variables", "templates"), _part(over, "variables", "templates"), remove=True)
+        values = resolved(head.get("variables"), given.variables, read_files(given.var_files, problems), given.environ, problems)
+        expander = Expander(given.kinds, head.get("templates"), values, problems, Renderer())
+        targets = Targets(given.kinds, given.specs, given.spec_names, problems)
+        targets.hide(base.get("targets"))
+        targets.hide(over.get("targets") if over is not None else None)
+        try:
+            base = self._with_rosters(base, over, expander)
+            return expander.config(base, over), targets
+        except TooMany as error:
+            raise ConfigInvalid(sort_diagnostics(problems.found)) from error
+
+    def _with_rosters(self, base: Map, over: Map | None, expander: Expander) -> Map:
+        """The base with the rows of `include_csv` in their collections."""
+        wanted = merged(_part(base, "include_csv"), _part(over, "include_csv"), remove=True).get("include_csv")
+        wanted = expander.rendered(wanted, -1) if wanted is not None else None
+        added = [self._rosters(name, value, mark) for name, value, mark in wanted.entries()] if isinstance(wanted, Map) else []
+        rows = [each for each in added if each is not None]
+        return combined([base, *rows], self._problems) if rows else base
+
+    def _rosters(self, name: str, value: Any, mark: int) -> Map | None:
+        kind = self._given.kinds.top_level.get(name)
+        if kind is None or kind.singleton:
+            return None
+        paths = [value] if isinstance(value, str) else [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+        rows = [roster for path in paths if (roster := self._roster(path, name, mark)) is not None]
+        return new_map([(name, combined(rows, self._problems, name))], [mark], any(r.dynamic for r in rows)) if rows else None
+
+    def _roster(self, path: str, name: str, mark: int) -> Map | None:
+        from orgform.config.csvfile import read_roster
+
+        try:
+            data = self._given.files.read(path, source_files.MAX_CSV)
+        except FileProblem as problem:
+            self._file_problem(problem, self._problems.places.value(mark, path))
+            return None
+        return read_roster(data, path, self._given.kinds.top_level[name], self._problems, self._memo)
+
+    def _desired(self, tables: Mapping[str, Table]) -> dict[Address, Desired]:
+        place = self._problems.places.bare
+        found: dict[Address, Desired] = {}
+        for table in tables.values():
+            local = table.local
+            for index, (address, attributes, mark) in enumerate(zip(table.addresses, table.attributes, table.marks, strict=True)):
+                if index not in local:
+                    found[address] = Desired(attributes, place(mark))
+                    continue
+                own = local[index]
+                if not own.ignored:
+                    found[address] = Desired(attributes, place(mark), own.lifecycle, own.until, own.reason, own.seeded)
+        return {address: found[address] for address in sorted(found)}
+
+
+def _part(tree: Map | None, *names: str) -> Map:
+    if tree is None:
+        return new_map()
+    kept = [(n, v, m) for n, v, m in tree.entries() if n in names]
+    return new_map([(n, v) for n, v, _ in kept], [m for _, _, m in kept], tree.dynamic)

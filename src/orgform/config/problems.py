@@ -1,0 +1,70 @@
+"""Collects what is wrong with a config, so that everything is told in one go.
+
+Invariant: nothing is raised for a user's mistake while a config is read; `failed_files` says that parts are missing, and whoever
+would report what may only follow from that stays silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from orgform.config.places import Places
+from orgform.diagnostics import Diagnostic, Source
+from orgform.formats import Problem
+
+# Looking for a similar word is slow; a config with thousands of dangling references gets its answer all the same.
+_COMPARISONS = 300_000
+
+
+class Problems:
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places()
+        self.found: list[Diagnostic] = []
+        self.failed_files: set[str] = set()
+        self.broken_values = False
+        self._comparisons = _COMPARISONS
+
+    @property
+    def partial(self) -> bool:
+        """A file could not be read, or a template not rendered: what seems to be missing may have been in it."""
+        return self.broken_values or bool(self.failed_files)
+
+    def add(
+        self, code: str, summary: str, detail: str, at: Source | int | None, *, related: Iterable[Source | int] = (), warning: bool = False
+    ) -> None:
+        """`at`: a source, or the mark of a key (or item) to point at."""
+        others = tuple(place for place in map(self._source, related) if place)
+        self.found.append(Diagnostic("warning" if warning else "error", code, summary, detail, self._source(at), None, others))
+
+    def _source(self, at: Source | int | None) -> Source | None:
+        return self.places.at(at) if isinstance(at, int) else at
+
+    def similar(self, word: str, known: Iterable[str]) -> str:
+        """The known word that was probably meant, or an empty string."""
+        candidates = [k for k in known if abs(len(k) - len(word)) <= max(3, len(word) // 3)]
+        self._comparisons -= len(candidates)
+        if self._comparisons < 0:
+            return ""
+        folded = {k.casefold(): k for k in candidates}
+        exact = folded.get(word.casefold())
+        return exact or next(iter(get_close_matches(word, candidates, 1, 0.6)), "")
+
+    def meant(self, word: str, known: Iterable[str], otherwise: str) -> str:
+        """`did you mean X?`, or a sentence that says what there is."""
+        close = self.similar(word, known)
+        return f"did you mean `{close}`?" if close else otherwise
+
+
+def advice(problem: Problem) -> str:
+    """What to do about a value's problem, with the value that was probably meant."""
+    said = not problem.suggestion or problem.suggestion in problem.fix
+    return problem.fix if said else f"did you mean `{problem.suggestion}`? {problem.fix}"
+
+
+def listed(words: Iterable[str], most: int = 12) -> str:
+    """`a, b, c and 4 more`, for messages."""
+    every = [f"`{w}`" for w in words]
+    if len(every) > most:
+        return ", ".join(every[:most]) + f" and {len(every) - most} more"
+    return ", ".join(every)

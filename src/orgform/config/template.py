@@ -1,0 +1,353 @@
+"""Jinja2 inside of scalars: sandboxed, strict about names, bounded in time and output. The only importer of jinja2.
+
+Invariant: a template sees the variables it is given and nothing else; what it may call is a list of what is allowed, not of what is
+forbidden. Every operation that can make much from little is charged to a budget, and every loop looks at the clock.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import LoopContext, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+MAX_SECONDS = 10.0
+MAX_OUTPUT = 1_000_000
+MAX_TEMPLATE = 256_000
+_MAX_POWER_BITS = 1024
+_FORMAT = re.compile(r"%(?:%|[-+ 0#]{0,3}[0-9]{0,3}(?:\.[0-9]{1,2})?[sdifgxXo])")
+
+
+class TemplateProblem(Exception):
+    """`word`: the name to point at inside of the scalar. `name`: set where it is an undefined variable."""
+
+    def __init__(self, code: str, summary: str, fix: str, word: str = "", name: str = "") -> None:
+        super().__init__(summary)
+        self.code, self.summary, self.fix, self.word, self.name = code, summary, fix, word, name
+
+
+class _OverBudget(Exception):
+    pass
+
+
+def has_template(text: str) -> bool:
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+class Renderer:
+    """Renders scalars; one for a config, since time and output are bounded for all of it together."""
+
+    def __init__(self, seconds: float = MAX_SECONDS, output: int = MAX_OUTPUT * 200) -> None:
+        self._meter = _Meter(seconds, output)
+        self._environment = _Sandbox(self._meter)
+        self._compiled: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
+
+    def render(self, text: str, variables: Mapping[str, Any]) -> Any:
+        """The rendered value: a string, or for a template that is one whole expression whatever it gives. Raises `TemplateProblem`."""
+        try:
+            with self._meter:
+                return _plain_data(self._compile(text)(variables), self._meter)
+        except TemplateProblem:
+            raise
+        except TemplateSyntaxError as error:
+            raise TemplateProblem("ORG101", f"template: {error.message}", _SYNTAX_FIX) from error
+        except SecurityError as error:
+            raise TemplateProblem("ORG103", f"template: {_steady(error)}", _SANDBOX_FIX) from error
+        except UndefinedError as error:
+            raise _undefined(str(error)) from error
+        except _OverBudget as error:
+            raise TemplateProblem(
+                "ORG105", f"template: {error}", "make it smaller: templates are for names and values, not for work"
+            ) from error
+        except (RecursionError, MemoryError) as error:
+            raise TemplateProblem("ORG105", "template: nested too deep", "make it simpler") from error
+        except Exception as error:  # what operators and filters raise on values that do not fit them
+            raise TemplateProblem(
+                "ORG104", f"template: {_steady(error) or type(error).__name__}", "check the types of the values it works on"
+            ) from error
+
+    def _compile(self, text: str) -> Callable[[Mapping[str, Any]], Any]:
+        found = self._compiled.get(text)
+        if found is None:
+            if len(text) > MAX_TEMPLATE:
+                raise TemplateProblem("ORG105", f"template: longer than {MAX_TEMPLATE:,} characters", "make it smaller")
+            found = self._compiled[text] = self._environment.compiled(text)
+        return found
+
+
+_SYNTAX_FIX = "write `{{ name }}`; literal braces as `{% raw %}...{% endraw %}`"
+_SANDBOX_FIX = "templates may use declared variables, the usual filters, and simple methods of texts and maps; nothing else"
+
+
+class _Meter:
+    """Time and output that are left. A context manager: the time inside counts."""
+
+    def __init__(self, seconds: float, output: int) -> None:
+        self._limit = seconds
+        self._seconds = seconds
+        self._output = output
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds -= time.monotonic() - self._started
+
+    def tick(self) -> None:
+        if time.monotonic() - self._started > self._seconds:
+            raise _OverBudget(f"the templates took longer than {self._limit:g} seconds")
+
+    def charge(self, size: int) -> None:
+        """Called before something of `size` characters or items is made."""
+        if size > MAX_OUTPUT or size > self._output:
+            raise _OverBudget("it gives more than the templates of a config may")
+        self._output -= size
+        if size > 10_000:
+            self.tick()
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
+
+    def __init__(self, meter: _Meter) -> None:
+        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
+        self._meter = meter
+        self.globals = {"range": self._range}
+        self.filters = {name: self.filters[name] for name in _FILTERS} | {
+            "join": self._join,
+            "replace": self._replace,
+            "format": self._format,
+            "list": self._list,
+            "_ticking": self._ticking,
+            "_concat": self._concat,
+        }
+        self.filters["string"] = str
+
+    def compiled(self, text: str) -> Callable[[Mapping[str, Any]], Any]:
+        tree: Any = _Bounded().visit(self.parse(text))
+        expression = _whole_expression(tree)
+        if expression is None:
+            template = self.from_string(tree)
+            return lambda variables: self._collect(template.root_render_func(template.new_context(dict(variables))))
+        assign = nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)
+        whole = self.from_string(cast(nodes.Template, nodes.Template([assign], lineno=1).set_environment(self)))
+
+        def evaluate(variables: Mapping[str, Any]) -> Any:
+            context = whole.new_context(dict(variables))
+            for _ in whole.root_render_func(context):
+                pass
+            return context.vars["result"]
+
+        return evaluate
+
+    def _collect(self, chunks: Iterable[str]) -> str:
+        found = []
+        for chunk in chunks:
+            self._meter.charge(len(chunk))
+            found.append(chunk)
+        return "".join(found)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, LoopContext):
+            return attr in _LOOP
+        return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return obj == self._range or isinstance(getattr(obj, "__self__", None), str | dict | list | tuple | LoopContext)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        owner, name = getattr(__obj, "__self__", None), getattr(__obj, "__name__", "")
+        if isinstance(owner, str):
+            if name == "replace":
+                return __self._replace(owner, *args, **kwargs)
+            if name == "join":
+                return __self._join(args[0], owner)
+            __self._meter.charge(len(owner))
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%" and isinstance(left, str):
+            return self._format(left, *(right if isinstance(right, tuple) else (right,)))
+        if operator == "+" and isinstance(left, str | list | tuple):
+            self._meter.charge(len(left) + (len(right) if hasattr(right, "__len__") else 0))
+        if operator == "*":
+            self._meter.charge(_product_size(left, right))
+        if operator == "**" and isinstance(left, int) and isinstance(right, int) and left.bit_length() * max(right, 1) > _MAX_POWER_BITS:
+            raise _OverBudget("a power that large is not computed")
+        return super().call_binop(context, operator, left, right)
+
+    def _range(self, *bounds: int) -> range:
+        made = range(*bounds)
+        self._meter.charge(min(abs(made.stop - made.start) // abs(made.step), MAX_OUTPUT + 1))
+        return made
+
+    def _ticking(self, values: Any) -> Iterator[Any]:
+        for value in values:
+            self._meter.charge(1)
+            self._meter.tick()
+            yield value
+
+    def _list(self, values: Any) -> list[Any]:
+        return list(self._ticking(values))
+
+    def _concat(self, values: list[Any]) -> str:
+        return self._join(values)
+
+    def _join(self, values: Iterable[Any], d: str = "", attribute: str | None = None) -> str:
+        parts = []
+        for value in values:
+            part = str(self.getattr(value, attribute) if attribute else value)
+            self._meter.charge(len(part) + len(d))
+            parts.append(part)
+        return d.join(parts)
+
+    def _replace(self, text: str, old: str, new: str, count: int = -1) -> str:
+        text, old, new = str(text), str(old), str(new)
+        self._meter.charge(len(text) + text.count(old) * len(new))
+        return text.replace(old, new, -1 if count is None else count)
+
+    def _format(self, text: str, *values: Any) -> str:
+        if "%" in _FORMAT.sub("", text):
+            raise SecurityError("only simple formats are allowed, like %s, %d and %03d")
+        self._meter.charge(len(text) + 1000 * text.count("%") + sum(len(v) for v in values if isinstance(v, str)))
+        return text % values
+
+
+def _product_size(left: Any, right: Any) -> int:
+    for value, times in ((left, right), (right, left)):
+        if isinstance(value, str | list | tuple) and isinstance(times, int):
+            return len(value) * max(times, 0)
+    if isinstance(left, int) and isinstance(right, int):
+        return (left.bit_length() + right.bit_length()) // 8
+    return 0
+
+
+# What a template may be made of. No `set`: doubling a text forty times in a row is no loop, and no budget would see it coming.
+_ALLOWED = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Const, nodes.Name, nodes.Getattr, nodes.Getitem),
+    *(nodes.Filter, nodes.Test, nodes.Call, nodes.Keyword, nodes.Compare, nodes.Operand, nodes.BinExpr, nodes.UnaryExpr, nodes.Concat),
+    *(nodes.CondExpr, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Slice),
+)
+_FILTERS = (
+    *("abs", "capitalize", "count", "d", "default", "dictsort", "e", "first", "float", "groupby", "int", "items", "last", "length"),
+    *("lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr", "sort", "string", "sum", "title"),
+    *("trim", "unique", "upper"),
+)
+_TEXT_METHODS = frozenset(
+    (
+        *("capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdigit", "islower", "isupper", "join", "lower"),
+        *("lstrip", "partition", "removeprefix", "removesuffix", "replace", "rpartition", "rsplit", "rstrip", "split", "startswith"),
+        *("strip", "swapcase", "title", "upper"),
+    )
+)
+_METHODS: tuple[tuple[type, frozenset[str]], ...] = (
+    (str, _TEXT_METHODS),
+    (dict, frozenset(("get", "items", "keys", "values"))),
+    (list, frozenset(("count", "index"))),
+    (tuple, frozenset(("count", "index", "grouper", "list"))),
+)
+_LOOP = frozenset(
+    ("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "cycle", "previtem", "nextitem", "changed")
+)
+
+
+class _Bounded(NodeTransformer):
+    """Refuses what is not allowed, and makes loops and `~` pay."""
+
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(node, _ALLOWED):
+            word = type(node).__name__.lower()
+            raise SecurityError(f"`{word}` is not allowed in a config")
+        return super().visit(node, *args, **kwargs)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "_ticking")
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concat")
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
+        if node.name.startswith("_"):
+            raise TemplateSyntaxError(f"No filter named {node.name!r}.", node.lineno)
+        self.generic_visit(node)
+        if node.node is not None and node.name in (
+            "map",
+            "select",
+            "reject",
+            "sort",
+            "sum",
+            "unique",
+            "groupby",
+            "selectattr",
+            "rejectattr",
+        ):
+            node.node = _filtered(node.node, "_ticking")
+        return node
+
+
+def _filtered(node: Any, name: str) -> nodes.Filter:
+    made = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+    made.environment = node.environment
+    return made
+
+
+def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
+    """The expression of a template that is nothing but one `{{ ... }}`."""
+    if len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1:
+        only = tree.body[0].nodes[0]
+        return None if isinstance(only, nodes.TemplateData) else only
+    return None
+
+
+def _steady(error: Exception) -> str:
+    """The message without memory addresses: equal configs give equal diagnostics."""
+    return re.sub(r"<(?:built-in )?(?:bound )?(?:function|method) ([\w.]+)[^>]*>", r"`\1`", str(error))[:200]
+
+
+def _undefined(message: str) -> TemplateProblem:
+    match = re.search(r"^'([^']*)' is undefined", message)
+    if match:
+        name = match[1]
+        return TemplateProblem("ORG102", f"the variable `{name}` is not defined", "", word=name, name=name)
+    match = re.search(r"has no (?:attribute|element) '?([^']*)'?$", message)
+    fix = "check the name; write `default('...')` behind it where it may be missing"
+    return TemplateProblem("ORG102", f"template: {message[:200]}", fix, word=match[1] if match else "")
+
+
+def _plain_data(value: Any, meter: _Meter, depth: int = 0) -> Any:
+    """Only data leaves a template."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Undefined):
+        str(value)  # a strict one raises, with the right words
+    if isinstance(value, str):
+        meter.charge(len(value))
+        return str(value)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise TemplateProblem("ORG106", "template: the number is too large", "at most 64 bits are kept")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TemplateProblem("ORG106", "template: infinity and not-a-number are no numbers here", "check the calculation")
+        return value
+    if depth > 20:
+        raise TemplateProblem("ORG106", "template: nested too deep", "make it simpler")
+    if isinstance(value, dict):
+        return {str(k): _plain_data(v, meter, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | range):
+        meter.charge(len(value))
+        return [_plain_data(v, meter, depth + 1) for v in value]
+    name = type(value).__name__
+    raise TemplateProblem("ORG106", f"template: it gives a {name}, which is no value", "add `| list`, or call it")

@@ -1,0 +1,91 @@
+"""What YAML becomes: dicts and lists that know where their keys and items stand.
+
+Invariant: a tree is never changed after it was built (aliases share parts of it); whoever needs another one builds another one.
+A mark is one integer, unique over all files of a config; `Places` turns it into file, line and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+NOWHERE = -1
+
+
+class Map(dict[str, Any]):
+    """A map with a mark for each key, in the order of the keys. `dynamic`: somewhere below is a template, a `use` or a `for_each`.
+
+    Made by `new_map`; it has no `__init__`, because the parser makes one for each of fifty thousand maps.
+    """
+
+    __slots__ = ("dynamic", "marks")
+
+    marks: list[int]
+    dynamic: bool
+
+    def mark(self, key: str) -> int:
+        """Where `key` stands; NOWHERE for what no file wrote."""
+        for name, mark in zip(self, self.marks, strict=True):
+            if name == key:
+                return mark
+        return NOWHERE
+
+    def entries(self) -> Iterable[tuple[str, Any, int]]:
+        return zip(self.keys(), self.values(), self.marks, strict=True)
+
+    def without(self, *keys: str) -> Map:
+        kept = [entry for entry in self.entries() if entry[0] not in keys]
+        return new_map([(k, v) for k, v, _ in kept], [m for _, _, m in kept], self.dynamic)
+
+
+class Seq(list[Any]):
+    """A list with a mark for each item. Made by `new_seq`."""
+
+    __slots__ = ("dynamic", "marks")
+
+    marks: list[int]
+    dynamic: bool
+
+
+def new_map(items: Iterable[tuple[str, Any]] = (), marks: list[int] | None = None, dynamic: bool = False) -> Map:
+    made = Map(items)
+    made.marks = [NOWHERE] * len(made) if marks is None else marks
+    made.dynamic = dynamic
+    return made
+
+
+def new_seq(items: Iterable[Any] = (), marks: list[int] | None = None, dynamic: bool = False) -> Seq:
+    made = Seq(items)
+    made.marks = [NOWHERE] * len(made) if marks is None else marks
+    made.dynamic = dynamic
+    return made
+
+
+def is_dynamic(value: object) -> bool:
+    return isinstance(value, Map | Seq) and value.dynamic
+
+
+def merged(under: Map, over: Map, *, remove: bool) -> Map:
+    """`over` laid on `under`: maps merge, everything else is replaced; with `remove`, a null takes the entry away."""
+    marks = dict(zip(under, under.marks, strict=True))
+    values: dict[str, Any] = dict(under)
+    for key, value, mark in over.entries():
+        if value is None and remove:
+            values.pop(key, None)
+            marks.pop(key, None)
+            continue
+        below = values.get(key)
+        if isinstance(value, Map) and isinstance(below, Map):
+            values[key] = merged(below, value, remove=remove)
+        else:
+            values[key] = without_nulls(value) if remove else value
+            marks[key] = mark
+    return new_map(values.items(), [marks[key] for key in values], under.dynamic or over.dynamic)
+
+
+def without_nulls(value: Any) -> Any:
+    """What an overlay adds: a null that has nothing to remove is nothing."""
+    if not isinstance(value, Map):
+        return value
+    kept = [(k, without_nulls(v), m) for k, v, m in value.entries() if v is not None]
+    return new_map([(k, v) for k, v, _ in kept], [m for _, _, m in kept], value.dynamic)
