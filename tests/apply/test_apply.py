@@ -5,14 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from orgform.apply import INTERRUPTED
-from orgform.errors import ProviderError
+from orgform.errors import LedgerError, ProviderError
+from orgform.ledger import open_ledger
 from orgform.model import Address, Base, Live, Move, Outcome, Remember
 from orgform.providers.base import Operation, ReadResult, Result
-from tests.apply.conftest import Applier, details, statuses
+from tests.apply.conftest import SYSTEM, Applier, details, statuses
 from tests.apply.live_system import LiveSystem, create, delete, plan_of, update
 
 ALICE = {"name": "Alice", "role": "standard"}
@@ -464,6 +466,27 @@ class TestInterrupt:
         report = applier(plan_of(*members(10)), system, stop=stop, parallelism=1)
         assert report.outcome == "interrupted"
         assert report.outcomes[0].status == "done"
+
+
+def test_who_lost_the_lock_starts_nothing_more(applier: Applier, tmp_path: Path) -> None:
+    system = LiveSystem()
+    successor = open_ledger(tmp_path / "ledger.db", create=True)
+    theirs = successor.lock([SYSTEM], "quick")
+
+    def gate(operation: Operation) -> None:
+        if operation.address == "member/m0005@acme.com":
+            with successor._writing() as connection:
+                connection.run("UPDATE orgform_locks SET lease = 1")
+            theirs.__enter__()
+        threading.Event().wait(0.02)
+
+    system.gate = gate
+    with pytest.raises(LedgerError, match="was lost"):
+        applier(plan_of(*members(200)), system, parallelism=2)
+    assert len(system.calls) < 100
+    assert len(applier.base) <= 6
+    theirs.__exit__(None, None, None)
+    successor.close()
 
 
 def test_the_attributes_before_are_kept_for_undo(applier: Applier) -> None:
