@@ -19,12 +19,14 @@ _UNKNOWN_ROLE = "?"
 
 
 class Effect(Struct, frozen=True):
-    """`touches`: the members, groups and scopes whose access it concerns. `scope`: where the role in question is held, `""` the company."""
+    """`touches`: the members, groups and scopes whose access it concerns. `scope`: where the role in question is held, `""` the company.
+    `certain`: the role that is taken is an admin's; otherwise it is one that the changes do not show."""
 
     gives: bool = False
     takes: bool = False
     gives_admin: bool = False
     takes_admin: bool = False
+    certain: bool = False
     touches: frozenset[str] = frozenset()
     scope: str = ""
 
@@ -77,6 +79,7 @@ def _by_role(change: Change, kind: Kind, roles: Roles, touches: frozenset[str], 
         takes=old is not None and (new is None or _at_least(roles.rank(old), roles.rank(new))),
         gives_admin=new is not None and roles.may_be_admin(new) and not roles.is_admin(old or ""),
         takes_admin=old is not None and roles.may_be_admin(old) and not roles.is_admin(new or ""),
+        certain=roles.is_admin(old or ""),
         touches=touches,
         scope=scope,
     )

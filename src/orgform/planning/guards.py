@@ -58,11 +58,16 @@ def judge(facts: Facts) -> tuple[GuardVerdict, ...]:
     return tuple(verdict for guard in GUARDS.values() if (verdict := guard(facts)) is not None)
 
 
-def _verdict(guard: str, refused: Mapping[str, str], *, summary: str, passed: str, setting: str = "", override: str = "") -> GuardVerdict:
+def _verdict(
+    facts: Facts, guard: str, refused: Mapping[str, str], *, summary: str, passed: str, setting: str = "", override: str = ""
+) -> GuardVerdict:
     """`refused`: item -> the glob that `--allow` needs for it. `override` where that is not the way out."""
     if not refused:
-        return GuardVerdict(guard, "passed", passed, setting=setting)
-    allow = " ".join(f"--allow {shlex.quote(f'{guard}:{glob}')}" for glob in dict.fromkeys(refused.values()))
+        words = [f"--allow {word}" for word in facts.inputs.allow if word.startswith(f"{guard}:")]
+        return GuardVerdict(guard, "passed", f"{passed}, besides what {' '.join(words)} names" if words else passed, setting=setting)
+    globs = dict.fromkeys(refused.values())
+    widest = [g for g in globs if not any(g != other and fnmatchcase(g, other) for other in globs)]
+    allow = " ".join(f"--allow {shlex.quote(f'{guard}:{glob}')}" for glob in widest)
     return GuardVerdict(guard, "refused", summary, tuple(refused), setting, override or allow)
 
 
@@ -93,6 +98,7 @@ def deletes(facts: Facts) -> GuardVerdict | None:
     if not found:
         return None
     return _verdict(
+        facts,
         "deletes",
         {f"{name}: {c.sentence()}": c.glob for name, c in sorted(found.items()) if c.too_much(limits)},
         summary="more would be deleted than passes by itself",
@@ -158,6 +164,7 @@ def company_admins(facts: Facts) -> GuardVerdict | None:
     addresses = sorted(kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost)
     refused = [a for a in addresses if left < least and not facts.allowed("company-admins", a)]
     return _verdict(
+        facts,
         "company-admins",
         {a: a for a in refused},
         summary=f"{_number(left, 'active company admin')} would be left besides the token's own account; at least {least} must stay",
@@ -186,6 +193,7 @@ def workspace_admins(facts: Facts) -> GuardVerdict | None:
     if not judged:
         return None
     return _verdict(
+        facts,
         "workspace-admins",
         refused,
         summary=f"at least {least} active admin must stay; inherited ones and company admins count",
@@ -208,6 +216,7 @@ def own_access(facts: Facts) -> GuardVerdict | None:
             if scope not in deleted and access.lowered(role, after.get(scope)) and not facts.allowed("own-access", own):
                 refused[f"{own}: {role} in {scope or 'the company'} would become {after.get(scope, 'nothing')}"] = own
     return _verdict(
+        facts,
         "own-access",
         refused,
         summary="the account that orgform itself uses would lose access",
@@ -220,6 +229,7 @@ def prevent_destroy(facts: Facts) -> GuardVerdict | None:
     if not facts.deletes:
         return None
     return _verdict(
+        facts,
         "prevent-destroy",
         {address: address for address in facts.protected},
         summary="these are protected, and stay so after their block is gone",
@@ -237,10 +247,11 @@ def holds_data(facts: Facts) -> GuardVerdict | None:
     full = [a for a, attribute in asked if a in facts.scope.live and facts.scope.live[a].observed.get(attribute)]
     refused = [a for a in full if not any(fnmatchcase(a, glob) for glob in facts.inputs.allow_destroy)]
     return _verdict(
+        facts,
         "holds-data",
         {a: a for a in refused},
         summary="the platform says that these hold data, which would be lost",
-        passed="nothing that is deleted holds data, or it is allowed by name",
+        passed="nothing that is deleted holds data" + (", or it is allowed by name" if full else ""),
         setting="what the platform observes",
         override=" ".join(f"--allow-destroy {shlex.quote(a)}" for a in refused),
     )
@@ -251,10 +262,11 @@ def incomplete_read(facts: Facts) -> GuardVerdict | None:
         return None
     refused = {f"{kind}: {why}": f"{kind}/*" for kind, why in sorted(facts.incomplete.items())}
     return _verdict(
+        facts,
         "incomplete-read",
         {item: glob for item, glob in refused.items() if not facts.allowed("incomplete-read", glob)},
         summary="these were not read completely, so nothing of them is deleted; run it again",
-        passed="everything that is deleted was read completely" if not facts.incomplete else "incomplete reads are allowed by name",
+        passed="everything that is deleted was read completely",
         setting="the count that the platform tells, and what base knows",
     )
 
@@ -272,6 +284,7 @@ def immutable(facts: Facts) -> GuardVerdict | None:
                 refused[f"{change.address}: {field}"] = change.address
                 titles[kind.title.lower()] = None
     return _verdict(
+        facts,
         "immutable",
         refused,
         summary="these are never changed in place, and replacement is never implied",

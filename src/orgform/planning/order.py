@@ -3,8 +3,8 @@
 Invariant: every edge goes up in (phase, level, address), so sorting by that is a valid order and no circle is possible beyond the
 references' own. Everything is computed from the changes alone: apply asks `dependencies` again for a saved plan.
 
-Phases: 0 what gives access or leaves it, 1 what gives and takes at once, 2 what takes it, and deletes, 3 what takes an admin's access.
-A change is never in an earlier phase than what it must wait for.
+Phases: 0 what gives access or leaves it, 1 what gives and takes at once, 2 what takes it, and deletes, 3 what takes (or may take) an
+admin's access, 4 what takes a company admin's. A change is never in an earlier phase than what it must wait for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from orgform.planning.effect import Effect, effects
 Dependency = tuple[frozenset[int], frozenset[int]]
 Edges = list[set[int]]
 _ACTION_RANK = {"create": 0, "update": 1, "delete": 2}
-_LAST = 3
+_ADMINS = 3
+_COMPANY_ADMINS = 4
 _NONE: frozenset[int] = frozenset()
 
 
@@ -148,10 +149,10 @@ class _Graph:
                     touching.setdefault(name, []).append(index)
         for name in sorted(touching):
             yield from self._between_phases(touching[name])
-        if _LAST in self.phase:
-            rest = [i for i, phase in enumerate(self.phase) if phase < _LAST]
+        for last in sorted({phase for phase in self.phase if phase >= _ADMINS}):
+            rest = [i for i, phase in enumerate(self.phase) if phase < last]
             if rest:
-                yield max(rest, key=self.rank), rest, [i for i, phase in enumerate(self.phase) if phase == _LAST]
+                yield max(rest, key=self.rank), rest, [i for i, phase in enumerate(self.phase) if phase == last]
 
     def _between_phases(self, indices: Sequence[int]) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
         by_phase: dict[int, list[int]] = {}
@@ -159,14 +160,14 @@ class _Graph:
             by_phase.setdefault(self.phase[index], []).append(index)
         phases = sorted(by_phase)
         for earlier, later in pairwise(phases):
-            if later < _LAST:
+            if later < _ADMINS:
                 yield max(by_phase[earlier], key=self.rank), by_phase[earlier], by_phase[later]
 
     def must(self) -> list[frozenset[int]]:
         """What takes an admin's access waits, besides for its references, until the admin grants of its scope have succeeded."""
         by_scope: dict[str, set[int]] = {}
         for index, effect in enumerate(self.effects):
-            if effect.gives_admin and self.phase[index] < _LAST:
+            if effect.gives_admin and self.phase[index] < _ADMINS:
                 by_scope.setdefault(effect.scope, set()).add(index)
         grants = {scope: frozenset(indices) for scope, indices in by_scope.items()}
         return [
@@ -177,7 +178,7 @@ class _Graph:
 
 def _phase(change: Change, effect: Effect) -> int:
     if effect.takes_admin:
-        return _LAST
+        return _COMPANY_ADMINS if effect.certain and not effect.scope else _ADMINS
     if effect.takes or change.action == "delete":
         return 1 if effect.gives else 2
     return 0

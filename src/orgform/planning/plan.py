@@ -35,6 +35,7 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     access = _access(scope, changes, kinds)
     facts = Facts(inputs, scope, kinds, changes, access, findings.incomplete, findings.protected(changes, deleted=True))
     counts = Counter(c.action for c in changes)
+    unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
     return Plan(
         tool_version=inputs.tool_version,
         config_digest=inputs.config_digest,
@@ -45,10 +46,10 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
             "update": counts["update"],
             "delete": counts["delete"],
             "manual": 0,
-            "unmanaged": len(findings.unmanaged),
+            "unmanaged": len(unmanaged),
         },
         changes=changes,
-        unmanaged=tuple(Unmanaged(scope.target_of[kind_of(a)], a) for a in findings.unmanaged),
+        unmanaged=tuple(Unmanaged(scope.target_of[kind_of(a)], a) for a in unmanaged),
         observed=notable(scope, kinds, findings.in_sight),
         access=access.delta if access else AccessDelta(),
         guards=judge(facts),
@@ -77,7 +78,6 @@ class _Findings:
             triple = scope.triple(address, kind, kinds)
             if triple:
                 self._judge(address, kind, triple)
-        self.unmanaged = [a for a in self.unmanaged if self.in_sight(a)]
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
         if triple.desired is None and not self._may_go(kind, triple):
@@ -177,11 +177,22 @@ class _Findings:
         if self.inputs.only:
             picked = {i for i, c in enumerate(changes) if self.in_sight(c.address)}
             pulled = needed(picked, changes, self.kinds)
-            notes = {i: (f"needed by {changes[by].address}",) for i, by in pulled.items()}
-            changes = [replace(changes[i], because=changes[i].because + notes.get(i, ())) for i in sorted(picked | pulled.keys())]
+            needs = {i: (f"needed by {changes[by].address}",) for i, by in pulled.items()}
+            changes = [replace(changes[i], because=changes[i].because + needs.get(i, ())) for i in sorted(picked | pulled.keys())]
             self.diagnostics.extend(_nothing_named(glob) for glob in self.inputs.only if not self._names_anything(glob))
+        notes = self._swept_away(changes)
+        changes = [replace(c, because=(*c.because, *notes[c.address])) if c.address in notes else c for c in changes]
         takes = (e.takes or shrinks(c, self.kinds.of(c.address)) for c, e in zip(changes, effects(changes, self.kinds), strict=True))
         return [replace(c, risk="destructive") if t and c.action == "update" else c for c, t in zip(changes, takes, strict=True)]
+
+    def _swept_away(self, changes: Sequence[Change]) -> dict[Address, list[str]]:
+        """What nobody declared and goes with something that is deleted: it is said, since no change of its own shows it."""
+        notes: dict[Address, list[str]] = {c.address: [] for c in changes if c.action == "delete"}
+        for address in self.unmanaged if notes else ():
+            for owner in self.kinds.identity_references(address):
+                if owner in notes:
+                    notes[owner].append(f"{address} goes with it, which the config does not have")
+        return {address: found for address, found in notes.items() if found}
 
     def _names_anything(self, glob: str) -> bool:
         states = (self.scope.desired, self.scope.base, self.scope.live)

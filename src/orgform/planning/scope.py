@@ -107,15 +107,14 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     """Raises `ConfigInvalid` where a `moved` cannot be done."""
     desired = {} if inputs.destroy else inputs.desired
     base, live = inputs.base or {}, inputs.live
-    moves = _final_moves(inputs.moved)
-    open_moves = [m for m in moves if (m.from_, m.to) not in inputs.moved_done]
+    open_moves = [m for m in inputs.moved if (m.from_, m.to) not in inputs.moved_done]
     problems = [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
     if problems:
         raise ConfigInvalid((*inputs.diagnostics, *problems))
     pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
     standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
     # A key that was given away and then used anew belongs to its new owner: base has both, and nothing follows.
-    known = {m.from_: m.to for m in moves if m.from_ not in standing and not (m.from_ in base and m.to in base)}
+    known = {m.from_: m.to for m in inputs.moved if m.from_ not in standing and not (m.from_ in base and m.to in base)}
     return Scope(
         desired,
         relabel(base, known, kinds),
@@ -146,19 +145,6 @@ def relabel(resources: Mapping[Address, _R], renames: Mapping[Address, Address],
 def renames_of(plan: Plan) -> dict[Address, Address]:
     """Old address -> new, for the renames that a plan does."""
     return {c.moved_from: c.address for c in plan.changes if c.moved_from}
-
-
-def _final_moves(moves: Sequence[Move]) -> list[Move]:
-    """Chains end to end: a -> b and b -> c move a and b to c."""
-    step = {m.from_: m.to for m in moves}
-    final: list[Move] = []
-    for move in moves:
-        to, seen = move.to, {move.from_}
-        while to in step and to not in seen:
-            seen.add(to)
-            to = step[to]
-        final.append(replace(move, to=to))
-    return final
 
 
 def _both_live(move: Move) -> Diagnostic:
