@@ -183,8 +183,8 @@ class _Run:
             self._answers.put(_Answer(indexes, None))
             return
         try:
-            results = provider.write(operations)
-        except Exception as error:
+            results = [r if isinstance(r, Result) else Result("unknown") for r in provider.write(operations)]
+        except BaseException as error:  # whatever it is: the main thread waits for an answer
             results = [Result("failed", _sentence(error))] * len(operations)
         missing = [Result("unknown")] * (len(operations) - len(results))
         self._answers.put(_Answer(indexes, [*results, *missing]))
@@ -261,7 +261,7 @@ def _read_again(provider: Provider, kind: str) -> ReadResult:
         return ReadResult(kind, {}, complete=False, problem=_sentence(error))
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     if isinstance(error, OrgformError):
         return redact(error.message)
     return redact(f"the provider broke ({type(error).__name__}: {error}); this is a bug in it")

@@ -269,6 +269,18 @@ class TestFailures:
         assert statuses(report)["workspace/b"] == "skipped"
         assert statuses(report)["member/m0000@acme.com"] == ("done" if batch == 1 else "failed")
 
+    @pytest.mark.parametrize("answer", [None, [None], [None] * 5, SystemExit(3)])
+    def test_a_provider_that_keeps_no_contract_neither_hangs_nor_breaks_the_run(self, applier: Applier, answer: object) -> None:
+        class Broken(LiveSystem):
+            def write(self, operations: Sequence[Operation]) -> list[Result]:
+                if isinstance(answer, BaseException):
+                    raise answer
+                return answer  # type: ignore[return-value]
+
+        report = applier(plan_of(*members(3)), Broken())
+        assert report.outcome == "failed"
+        assert all(o.detail for o in report.outcomes)
+
     def test_a_provider_error_is_told_in_its_own_words(self, applier: Applier) -> None:
         system = LiveSystem()
         system.before = lambda operation: ProviderError("POST /v1/members: 403 not allowed")
