@@ -25,7 +25,7 @@ def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, 
     """
     found = trees(live, kinds, targets)
     if not split:
-        found = {SINGLE_FILE: _joined(found.values())}
+        found = {SINGLE_FILE: _sorted(_joined(found.values()), _reading_order(kinds))}
     return {file: text_of(tree) for file, tree in found.items()}
 
 
