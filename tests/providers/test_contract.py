@@ -72,7 +72,9 @@ def checked(request: pytest.FixtureRequest, kinds: Kinds, tmp_path: Path) -> Sub
         @contextmanager
         def losing(after: int) -> Iterator[Provider]:
             transport = Losing(InProcessTransport(create_app(store, kinds, inline=True)), after)
-            with closing(AdminApi(Session("http://local", transport=transport, max_wait=0), kinds, local.capabilities, "losing")) as provider:
+            with closing(
+                AdminApi(Session("http://local", transport=transport, max_wait=0), kinds, local.capabilities, "losing")
+            ) as provider:
                 yield provider
             store.close()
 

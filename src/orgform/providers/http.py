@@ -181,7 +181,8 @@ class Session:
         try:
             return self._client().request(method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-            raise HttpError(f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}", again=True) from e
+            message = f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}"
+            raise HttpError(message, again=not _untrusted(e)) from e
         except httpx.TransportError as e:
             cut = f"{method} {url.path}: the connection to {self.origin} was cut: {_words(e)}"
             raise HttpError(cut, maybe_done=True, again=True) from e
@@ -340,6 +341,15 @@ def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as e:
         raise ProviderError(f"cannot use {ca} as the target's `ca`: {e}", hint="name a PEM file with the certificates to trust") from e
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    """Whether it was the certificate: the next try would be refused alike."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _asked_wait(response: httpx.Response) -> float:

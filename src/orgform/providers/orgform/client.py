@@ -108,7 +108,9 @@ class AdminApi(Provider):
         first = f"/v1/{self._kinds[kind].api}?limit={self.capabilities.page}"
         prefix = kind + "/"
         total = 0
-        for page in self._session.pages(first, type=Page, following=lambda p: f"{first}&cursor={quote(p.next)}" if p.next else None):
+        for page in self._session.pages(
+            first, type=Page, following=lambda p: f"{first}&cursor={quote(p.next, safe='')}" if p.next else None
+        ):
             known = len(into)
             into.update((Address(prefix + i.key), Live(i.attributes, i.observed, i.id, i.etag)) for i in page.items)
             if len(into) != known + len(page.items):
