@@ -7,6 +7,7 @@ normalised and for the written spelling alike. Common values take a regular expr
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -41,6 +42,11 @@ def check(format: str, value: str) -> Problem | None:
     return checker(value) if checker else None
 
 
+def plain(format: str) -> Callable[[str], object] | None:
+    """A fast test that is true only for values that are good and have their normal spelling; None where there is no such test."""
+    return _plain_email if format == "email" else _SLUG.fullmatch if format == "slug" else None
+
+
 def normalise(format: str, value: str) -> str:
     """The one spelling by which values are compared: e-mails case-folded, FQDN in lower-case IDNA; what cannot be is left as it is."""
     if format == "email":
@@ -65,6 +71,10 @@ def _normal_fqdn(value: str) -> str:
         return idna.encode(lower, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         return lower
+
+
+def _plain_email(value: str) -> bool:
+    return _EMAIL.fullmatch(value) is not None and len(value) <= 64
 
 
 def _check_slug(value: str) -> Problem | None:
@@ -113,7 +123,8 @@ def _judge_email(value: str) -> Problem | None:
     try:
         validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
-        return Problem("ORG207", f"{_shown(value)} is no e-mail address", f"{str(error).rstrip('.')}. Write it like `alice@acme.com`", _mended_email(value))
+        fix = f"{str(error).rstrip('.')}. Write it like `alice@acme.com`"
+        return Problem("ORG207", f"{_shown(value)} is no e-mail address", fix, _mended_email(value))
     return None
 
 

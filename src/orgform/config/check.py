@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from orgform.config.compile import Compiler, Table, replaced, words
+from orgform.config.compile import Compiler, Table, distinct, replaced, words
 from orgform.config.problems import Problems, advice, listed
 from orgform.diagnostics import Source
 from orgform.formats import check, normalise
@@ -53,7 +53,7 @@ class Checker:
             format = prop.get("format")
             if not format or prop.get("x-local") or prop.get("x-observed"):
                 continue
-            seen = {word for _, word in words(table, path, False) if type(word) is str}
+            seen = distinct(table, path, False)
             problems = {word: check(format, word) for word in seen}
             bad = {word: problem for word, problem in problems.items() if problem}
             if any(normalise(format, word) != word for word in seen - bad.keys()):
@@ -92,7 +92,7 @@ class Checker:
 
     def _respell(self, table: Table, ref: Reference) -> None:
         """Words in the spelling of what they name."""
-        respelled = {word: self._compiler.word((ref,), word) for word in {w for _, w in words(table, ref.path, ref.many) if type(w) is str}}
+        respelled = {word: self._compiler.word((ref,), word) for word in distinct(table, ref.path, ref.many)}
         if all(word == normal for word, normal in respelled.items()):
             return
         if ref.many:
@@ -115,7 +115,7 @@ class Checker:
         return address not in self._tables[kind_of(address)].rows and not self._kinds.is_builtin(address)
 
     def _references(self, table: Table, ref: Reference) -> None:
-        seen = {word for _, word in words(table, ref.path, ref.many) if type(word) is str}
+        seen = distinct(table, ref.path, ref.many)
         dangling = {word for word in seen if self._missing(address_of(ref.kind, word))}
         same = any(isinstance(wanted, Mapping) for wanted in ref.where.values())
         elsewhere = {word for word in seen - dangling if not same and self._unfit(word, ref, {})}

@@ -8,6 +8,7 @@ judged once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from orgform.codec import Struct
@@ -15,7 +16,7 @@ from orgform.config.expand import MAX_RESOURCES
 from orgform.config.problems import Problems, advice
 from orgform.config.schema import takes_objects
 from orgform.config.tree import NOWHERE, Map, Seq, new_map
-from orgform.formats import check, normalise
+from orgform.formats import check, normalise, plain
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import NO_LIFECYCLE, Address, Attributes, Lifecycle, address_of
 
@@ -43,7 +44,11 @@ class Table:
         self.written: list[Map | None] = []
         self.marks: list[int] = []
         self.local: dict[int, Local] = {}
-        self.rows: dict[str, int] = {}
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Address -> index."""
+        return dict(zip(self.addresses, range(len(self.addresses)), strict=True))
 
     def place(self, index: int, path: tuple[str, ...]) -> int:
         """The mark of the attribute at `path`; of the resource where it has none (short form)."""
@@ -76,12 +81,11 @@ class Compiler:
         if sum(len(table.addresses) for table in self.tables.values()) > MAX_RESOURCES:
             self._problems.add("ORG024", f"the config has more than {MAX_RESOURCES:,} resources", "split it into several configs", NOWHERE)
         for table in self.tables.values():
-            self._index(table)
+            self._unique(table)
         return self.tables
 
-    def _index(self, table: Table) -> None:
-        table.rows = dict(zip(table.addresses, range(len(table.addresses)), strict=True))
-        if len(table.rows) == len(table.addresses):
+    def _unique(self, table: Table) -> None:
+        if len(set(table.addresses)) == len(table.addresses):
             return
         first: dict[str, int] = {}
         for index, address in enumerate(table.addresses):
@@ -96,6 +100,7 @@ class Compiler:
     def _collection(self, kind: Kind, entries: Map, parent: str, above: Local | None) -> None:
         prefix = f"{kind.name}/{parent}/" if parent else f"{kind.name}/"
         keys = self._keys(kind)
+        self._learn_plain(kind, keys, entries)
         table = self.tables[kind.name]
         shorthand, memo = kind.shorthand, self._memo
         wide = shorthand is not None and takes_objects(kind.properties[shorthand])
@@ -204,12 +209,19 @@ class Compiler:
         name = (spec.format, *(r.kind for r in spec.references)) if spec else ()
         return self._key_memo.setdefault(name, {})
 
+    def _learn_plain(self, kind: Kind, keys: dict[str, str], entries: Map) -> None:
+        """Most keys are good and normal as they are; they are told in bulk."""
+        is_plain = plain(kind.key.format) if kind.key else None
+        if is_plain:
+            keys.update((key, key) for key in entries if is_plain(key))
+
     def _key(self, kind: Kind, memo: dict[str, str], key: str, mark: int) -> str:
         spec = kind.key
         if spec is None:
             return key
         if spec.references:
-            memo[key] = normal = self.word(spec.references, key)
+            known = next((self._keys(self._kinds[r.kind]).get(key) for r in spec.references if not r.prefix), None)
+            memo[key] = normal = known or self.word(spec.references, key)
             return normal
         normal = normalise(spec.format, key)
         problem = check(spec.format, key)
@@ -280,6 +292,14 @@ def words(table: Table, path: tuple[str, ...], many: bool) -> Iterator[tuple[int
             yield from ((index, item) for item in value)
         else:
             yield index, value
+
+
+def distinct(table: Table, path: tuple[str, ...], many: bool) -> set[str]:
+    """The different words at `path`."""
+    if len(path) == 1 and not many:
+        name = path[0]
+        return {word for attributes in table.attributes if type(word := attributes.get(name)) is str}
+    return {word for _, word in words(table, path, many) if type(word) is str}
 
 
 def replaced(table: Table, path: tuple[str, ...], change: Callable[[Any], Any]) -> None:

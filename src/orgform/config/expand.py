@@ -12,7 +12,8 @@ from typing import Any
 
 from orgform.config.compose import duplicate
 from orgform.config.problems import Problems, listed
-from orgform.config.template import Renderer, TemplateProblem, has_template
+from orgform.config.source import has_template
+from orgform.config.template import Renderer, TemplateProblem
 from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, without_nulls
 from orgform.config.variables import Variables
 from orgform.kinds import Kind, Kinds

@@ -53,7 +53,7 @@ class GitFiles:
         found = {}
         for row in listed.split(b"\0"):
             head, _, path = row.decode("utf-8", "surrogateescape").partition("\t")
-            if path.startswith(prefix):
+            if path and path.startswith(prefix):
                 mode, _, name, size = head.split()
                 found[path.removeprefix(prefix)] = (mode, name, int(size) if size.isdigit() else 0)
         return found

@@ -10,10 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from orgform.codec import Struct, digest
+from orgform.codec import Struct, digest, replace
 from orgform.config import files as source_files
+from orgform.config.cache import Cache, Compiled, RecordingFiles, fingerprint, spec_fingerprint
 from orgform.config.check import Checker
-from orgform.config.compile import Compiler, Local, Table
+from orgform.config.compile import Compiler, Table
 from orgform.config.compose import combined
 from orgform.config.expand import Expander, TooMany
 from orgform.config.expiry import judged
@@ -28,10 +29,8 @@ from orgform.config.variables import read_files, resolved
 from orgform.diagnostics import Diagnostic, Source, has_errors, sort_diagnostics
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kinds
-from orgform.model import NO_LIFECYCLE, Address, Config, Desired, Move, Policy, TargetConfig
+from orgform.model import NO_LIFECYCLE, Address, Config, Desired
 from orgform.providers.base import ProviderSpec
-
-_NOTHING = Local()
 
 
 class Inputs(Struct, frozen=True):
@@ -46,18 +45,6 @@ class Inputs(Struct, frozen=True):
     variables: tuple[str, ...] = ()
     var_files: tuple[Path, ...] = ()
     environ: Mapping[str, str] = {}
-
-
-class Compiled(Struct, frozen=True):
-    """A config before `until` is judged: what the parse cache keeps."""
-
-    desired: dict[Address, Desired]
-    targets: dict[str, TargetConfig]
-    claims: dict[str, str]
-    policy: Policy
-    moved: tuple[Move, ...]
-    diagnostics: tuple[Diagnostic, ...]
-    digest: str
 
 
 def load_config(
@@ -81,10 +68,27 @@ def load_config(
     """
     given = Inputs(folder, files or FolderFiles(folder), kinds, specs, spec_names, env, tuple(variables), tuple(var_files), environ)
     with paused_collector():
-        compiled = Loader(given).run()
+        compiled = _cached(given, cache) if cache is not None else Loader(given, _var_files(given)).run()
         desired, expired = judged(compiled.desired, kinds, today.isoformat())
         seal = digest_of(desired, compiled) if expired else compiled.digest
     return Config(desired, compiled.targets, compiled.claims, compiled.policy, compiled.moved, expired, seal, compiled.diagnostics)
+
+
+def _cached(given: Inputs, folder: Path) -> Compiled:
+    contents = _var_files(given)
+    made_from = fingerprint(given.kinds, given.env, given.variables, contents[0], given.environ)
+    cache = Cache(folder, given.files, given.env, made_from)
+    found = cache.load(given.specs)
+    if found is None:
+        recording = RecordingFiles(given.files)
+        found = Loader(replace(given, files=recording), contents).run()
+        cache.store(found, recording)
+    return found
+
+
+def _var_files(given: Inputs) -> tuple[list[tuple[str, bytes]], list[Diagnostic]]:
+    problems = Problems()
+    return read_files(given.var_files, problems), problems.found
 
 
 def digest_of(desired: Mapping[Address, Desired], rest: Compiled) -> str:
@@ -98,16 +102,18 @@ def digest_of(desired: Mapping[Address, Desired], rest: Compiled) -> str:
 
 
 class Loader:
-    def __init__(self, given: Inputs) -> None:
+    """One reading of a config. `var_files`: their contents, and what is wrong with them."""
+
+    def __init__(self, given: Inputs, var_files: tuple[list[tuple[str, bytes]], list[Diagnostic]]) -> None:
         self._given = given
+        self._var_files, found = var_files
         self._problems = Problems()
+        self._problems.found.extend(found)
         self._memo: dict[str, str] = {}
 
     def run(self) -> Compiled:
         """Raises `ConfigInvalid`."""
-        base, over = self._trees()
-        self._stop_if_nothing(base)
-        tree, targets = self._expanded(base, over)
+        tree, targets = self._expanded(*self._trees())
         compiler = Compiler(self._given.kinds, self._problems)
         targets.hide(tree.get("targets"))
         tree = checked(tree, self._given.kinds, self._problems)
@@ -118,8 +124,11 @@ class Loader:
         diagnostics = sort_diagnostics(self._problems.found)
         if has_errors(diagnostics):
             raise ConfigInvalid(diagnostics)
-        compiled = Compiled(self._desired(tables), found, claims, policy(tree.get("policy")), moved, diagnostics, "")
-        return Compiled(compiled.desired, found, claims, compiled.policy, moved, diagnostics, digest_of(compiled.desired, compiled))
+        settings = policy(tree.get("policy"))
+        del tree  # nobody needs it from here on, and it is as large as what is made next
+        used = {name: spec_fingerprint(spec) for name, spec in targets.used.items()}
+        compiled = Compiled(self._desired(tables), found, claims, settings, moved, diagnostics, "", used)
+        return replace(compiled, digest=digest_of(compiled.desired, compiled))
 
     def _trees(self) -> tuple[Map, Map | None]:
         """The files as one tree, and the overlay of the environment."""
@@ -135,7 +144,9 @@ class Loader:
             self._problems.add("ORG002", f"the folder `{self._given.folder}` has no YAML files", fix, Source(str(self._given.folder)))
         trees = [tree for file in listing.files if (tree := self._yaml(file)) is not None]
         base = combined(trees, self._problems) if trees else new_map()
-        return base, self._overlay(listing.environments)
+        over = self._overlay(listing.environments)
+        self._stop_if_nothing(base)
+        return base, over
 
     def _overlay(self, known: Sequence[str]) -> Map | None:
         env = self._given.env
@@ -180,7 +191,7 @@ class Loader:
 
         given, problems = self._given, self._problems
         head = merged(_part(base, "variables", "templates"), _part(over, "variables", "templates"), remove=True)
-        values = resolved(head.get("variables"), given.variables, read_files(given.var_files, problems), given.environ, problems)
+        values = resolved(head.get("variables"), given.variables, self._var_files, given.environ, problems)
         expander = Expander(given.kinds, head.get("templates"), values, problems, Renderer())
         targets = Targets(given.kinds, given.specs, given.spec_names, problems)
         targets.hide(base.get("targets"))
@@ -218,18 +229,19 @@ class Loader:
         return read_roster(data, path, self._given.kinds.top_level[name], self._problems, self._memo)
 
     def _desired(self, tables: Mapping[str, Table]) -> dict[Address, Desired]:
-        place = self._problems.places.bare
         found: dict[Address, Desired] = {}
         for table in tables.values():
-            local = table.local
-            for index, (address, attributes, mark) in enumerate(zip(table.addresses, table.attributes, table.marks, strict=True)):
-                if index not in local:
-                    found[address] = Desired(attributes, place(mark))
-                    continue
-                own = local[index]
-                if not own.ignored:
-                    found[address] = Desired(attributes, place(mark), own.lifecycle, own.until, own.reason, own.seeded)
-        return {address: found[address] for address in sorted(found)}
+            table.written.clear()
+            sources = self._problems.places.bare_all(table.marks)
+            found.update(zip(table.addresses, map(Desired, table.attributes, sources), strict=True))
+            for index, own in table.local.items():
+                address = table.addresses[index]
+                if own.ignored:
+                    del found[address]
+                else:
+                    plain = found[address]
+                    found[address] = Desired(plain.attributes, plain.source, own.lifecycle, own.until, own.reason, own.seeded)
+        return {address: found.pop(address) for address in sorted(found)}
 
 
 def _part(tree: Map | None, *names: str) -> Map:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate, islice
 
@@ -126,6 +126,19 @@ class Places:
         offset = mark - text.base if type(text) is Text else text.offset(mark)
         line = bisect_right(starts, offset)
         return Source(text.name, line, offset - starts[line - 1] + 1)
+
+    def bare_all(self, marks: Iterable[int]) -> Iterator[Source | None]:
+        """`bare` for many marks, which mostly stand in one file."""
+        name, base, end, starts = "", 0, -1, [0]
+        for mark in marks:
+            if not base <= mark < end:
+                text = self._text(mark) if mark >= 0 else None
+                if text is None or type(text) is not Text:
+                    yield self.bare(mark)
+                    continue
+                name, base, end, starts = text.name, text.base, text.end, text.starts
+            line = bisect_right(starts, mark - base)
+            yield Source(name, line, mark - base - starts[line - 1] + 1)
 
     def at(self, mark: int, length: int = 0) -> Source | None:
         """The place with its line of text; None where no file wrote it. Without `length` the whole word there is meant."""

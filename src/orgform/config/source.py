@@ -25,8 +25,7 @@ from orgform.formats import CONTROL
 MAX_DEPTH = 100
 # What aliases and merge keys may add up to, in values; a million resources is the most that a config may have anyway.
 MAX_EXPANDED = 1_000_000
-_TEMPLATE = re.compile(rb"\{[{%#]")
-_SPECIAL_SYNTAX = re.compile(rb"\\|(?:^|[\s\[{,:-])[&!*]")
+_ANCHOR_OR_TAG = re.compile(rb"(?:^|[\s\[{,:-])[&!]")
 _ODD = re.compile(CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
 _CORE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 _MISSING = object()
@@ -130,9 +129,9 @@ class _Builder:
         self._base = text.base
         self._problems = problems
         self._memo = memo
-        self._templates = _TEMPLATE.search(data) is not None
+        self._templates = has_template(text.text)
         # no anchors, tags, escapes or odd characters: nothing but plain and quoted text
-        self._simple = not _SPECIAL_SYNTAX.search(data) and (data.isascii() or not _ODD.search(text.text))
+        self._simple = not _has_special_syntax(data) and (data.isascii() or not _ODD.search(text.text))
         self._anchors: dict[str, Any] = {}
         self._open: set[str] = set()
         self._sizes: dict[int, int] = {}
@@ -208,7 +207,7 @@ class _Builder:
                 continue
             result.append(value)
             result.marks.append(base + event.start_mark.index)
-            if (type(value) in (Map, Seq) and value.dynamic) or (self._templates and type(value) is str and _has_template(value)):
+            if (type(value) in (Map, Seq) and value.dynamic) or (self._templates and type(value) is str and has_template(value)):
                 result.dynamic = True
         return result
 
@@ -327,12 +326,17 @@ class _Builder:
         return new_map(values.items(), list(marks.values()), rest.dynamic or any(base.dynamic for base in bases))
 
 
-def _has_template(text: str) -> bool:
+def has_template(text: str) -> bool:
+    """Whether Jinja would do anything with it."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
+def _has_special_syntax(data: bytes) -> bool:
+    return b"\\" in data or ((b"&" in data or b"!" in data) and _ANCHOR_OR_TAG.search(data) is not None)
+
+
 def _has_templates(tree: Map) -> bool:
-    return any(map(_has_template, tree)) or any(type(value) is str and _has_template(value) for value in tree.values())
+    return any(map(has_template, tree)) or any(type(value) is str and has_template(value) for value in tree.values())
 
 
 def value_offsets(text: str) -> dict[int, tuple[int, int]]:

@@ -37,10 +37,6 @@ class _OverBudget(Exception):
     pass
 
 
-def has_template(text: str) -> bool:
-    return "{{" in text or "{%" in text or "{#" in text
-
-
 class Renderer:
     """Renders scalars; one for a config, since time and output are bounded for all of it together."""
 
