@@ -72,7 +72,8 @@ class _Findings:
         self.diagnostics: list[Diagnostic] = [] if inputs.base is not None else [_no_base()]
         found = {*unsettled(scope.desired, scope.base, scope.live), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
-        self.incomplete = _incomplete(inputs, scope, addresses)
+        self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
+        self.incomplete = {**_lost(scope, addresses), **self.unread}
         for address in addresses:
             kind = kinds.of(address)
             triple = scope.triple(address, kind, kinds)
@@ -81,7 +82,7 @@ class _Findings:
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
         if triple.desired is None and not self._may_go(kind, triple):
-            if triple.live is None and triple.base is not None and kind.name not in self.incomplete:
+            if triple.live is None and triple.base is not None and kind.name not in self.unread:
                 self.forget.append(address)
             elif triple.base is None:
                 self.unmanaged.append(address)
@@ -99,7 +100,7 @@ class _Findings:
     def _may_go(self, kind: Kind, triple: Triple) -> bool:
         """Whether something that the config does not have may be deleted: what base knows, or all of an authoritative kind."""
         ours = triple.base is not None or (kind.name in self.inputs.policy.authoritative and not self.inputs.destroy)
-        return ours and triple.live is not None and self.inputs.base is not None and kind.name not in self.incomplete
+        return ours and triple.live is not None and self.inputs.base is not None and kind.name not in self.unread
 
     def _mere_rename(self, address: Address, triple: Triple, kind: Kind) -> Difference:
         desired = triple.desired or {}
@@ -209,14 +210,12 @@ class _Findings:
         return Remember(dict(sorted(remember.items())), tuple(sorted(forget)), self.scope.settled, self.protected(changes, deleted=False))
 
 
-def _incomplete(inputs: PlanInputs, scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
-    """Kind -> why its read is not believed."""
-    found = {kind: why for target in inputs.targets.values() for kind, why in target.problems.items() if kind in scope.target_of}
+def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
+    """Kinds of which the live system suddenly shows nothing: such a read is not believed."""
     missing = Counter(kind_of(a) for a in addresses if a in scope.base and a not in scope.live)
-    for kind, count in sorted(missing.items()):
-        if count > BELIEVABLY_LOST and kind not in found and not any(kind_of(a) == kind for a in scope.live):
-            found[kind] = f"the live system shows none, {count} were applied before"
-    return found
+    suspect = {kind for kind, count in missing.items() if count > BELIEVABLY_LOST}
+    suspect -= {kind_of(a) for a in scope.live} if suspect else set()
+    return {kind: f"the live system shows none, {missing[kind]} were applied before" for kind in sorted(suspect)}
 
 
 def _targets(inputs: PlanInputs, scope: Scope, incomplete: Iterable[str]) -> dict[str, PlanTarget]:
