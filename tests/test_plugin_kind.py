@@ -115,7 +115,7 @@ def test_a_kind_from_a_package_is_validated_planned_applied_and_exported(orgform
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("https://hooks.acme.com/billing", "ftp://hooks.acme.com/billing", "url"),
+        ("https://hooks.acme.com/billing", "ftp://hooks.acme.com/billing", "billing"),
         ("owner: alice@acme.com", "owner: alica@acme.com", "alice@acme.com"),
         ("events:", "event:", "events"),
     ],

@@ -49,7 +49,7 @@ def test_what_is_exported_from_it_plans_nothing(name: str, env: str | None, tmp_
     folder = copied(name, tmp_path)
     app.apply(app.Options(folder=folder, env=env, today=TODAY))
     exported = tmp_path / "exported"
-    files = app.export(app.Options(folder=folder, env=env, today=TODAY), into=exported)
+    files = app.export(app.Options(folder=folder, env=env, today=TODAY), into=exported).files
     assert set(files) == {str(file.relative_to(exported)) for file in exported.rglob("*.yaml")}
     for database in folder.glob("*.db"):
         shutil.copy(database, exported)
