@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,7 @@ def load_plan(path: Path) -> Plan:
     again = "make it again with `orgform plan -o FILE`"
     try:
         data = path.read_bytes()
-        head = decode(data, _PlanHead)
+        head: _PlanHead = decode(data, _PlanHead)
     except OSError as error:
         raise PlanFileInvalid(f"the plan file {path} cannot be read: {error.strerror}", hint=again) from None
     except (DecodeError, UnicodeDecodeError) as error:
@@ -157,9 +158,44 @@ def load_plan(path: Path) -> Plan:
         raise PlanFileInvalid(f"the plan file {path} is damaged: {error}", hint=again) from None
 
 
-def export(options: Options, *, into: Path | None = None, listen: Listener | None = None, confirm: Confirm | None = None) -> dict[str, str]:
-    """The live system as config: relative file name -> text. With `into` they are written there, comments of existing files kept."""
-    raise NotImplementedError
+class Exported(Struct, frozen=True):
+    """`files`: relative name -> text; with `into` those that were written. `notes`: what differs and was left alone, and why."""
+
+    files: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def export(options: Options, *, into: Path | None = None, listen: Listener | None = None, confirm: Confirm | None = None) -> Exported:
+    """The live system as config. With `into` it is written there: into a folder that has a config already, only what differs is
+    changed, and comments and layout stay."""
+    from orgform.export import documents
+    from orgform.folders import texts_in, write_files
+
+    kinds = load_kinds()
+    config = _load(options, kinds)
+    with _ledger(options, create=False) as ledger, _targets(options, config, ledger, confirm) as targets:
+        live = _chosen(_complete(_read(targets, None, listen)).live, options.only)
+        read = frozenset(kind for target in targets.values() for kind in target.kinds)
+        written = {name: target.config for name, target in targets.items()}
+    if into is None:
+        return Exported(documents(live, kinds, written, split=False))
+    texts = texts_in(into, options.env)
+    found = _merged(replace(options, folder=into), texts, live, read) if texts else Exported(documents(live, kinds, written, split=True))
+    write_files(into, found.files)
+    return found
+
+
+def _chosen(live: dict[Address, Live], only: tuple[str, ...]) -> dict[Address, Live]:
+    return {a: r for a, r in live.items() if any(fnmatchcase(a, glob) for glob in only)} if only else live
+
+
+def _merged(options: Options, texts: Mapping[str, str], live: Mapping[Address, Live], read: frozenset[str]) -> Exported:
+    from orgform.export_into import merge_into
+
+    kinds = load_kinds()
+    # With --only the rest was not looked at, so nothing of it is known to be gone.
+    merged = merge_into(texts, live, kinds, _load(options, kinds), read=() if options.only else read, env=options.env)
+    return Exported(merged.files, merged.notes)
 
 
 def access(
@@ -207,7 +243,8 @@ def schema(name: str = "company") -> dict[str, Any]:
 
         return company_schema(kinds)
     if name == "plan":
-        return decode((schema_folder() / "plan.schema.json").read_bytes(), dict[str, Any])
+        found: dict[str, Any] = decode((schema_folder() / "plan.schema.json").read_bytes())
+        return found
     if name in kinds:
         return dict(kinds[name].schema)
     raise UsageError(f"no schema named {name!r}", hint=f"there are: company, plan, {', '.join(kinds)}")
@@ -230,7 +267,7 @@ class _PlanHead(Struct):
 
 def _load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Config:
     from orgform.config import load_config
-    from orgform.config.files import GitFiles
+    from orgform.config.gitfiles import GitFiles
     from orgform.providers import find_spec, spec_names
 
     # What git holds is what was applied: a grant that has run out since must be in base, or nobody would ever take it away.
@@ -377,7 +414,7 @@ def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger) -> tuple[dic
 
 
 def _git_base(options: Options, kinds: Kinds, ref: str) -> tuple[dict[Address, Base], PlanBase]:
-    from orgform.config.files import GitFiles
+    from orgform.config.gitfiles import GitFiles
 
     try:
         config = _load(options, kinds, git_ref=ref)
@@ -445,7 +482,9 @@ def _execute(
         if listen:
             listen(Progress("apply", f"{outcome.action} {outcome.address}", done, total))
 
-    recorder = ledger.begin_run(lock, made, {name: t.key for name, t in targets.items()}, _actor())
+    systems = {name: t.key for name, t in targets.items()}
+    claims = {kind: name for name, t in targets.items() for kind in t.kinds}
+    recorder = ledger.begin_run(lock, made, systems, _actor(), claims=claims)
     recorder.remember(ledger_plan)
     report = apply_plan(
         made,
