@@ -27,14 +27,17 @@ def command(into: Path | None, **values: Any) -> int:
 
     paper = screen(values)
     with Watch(paper) as watch:
-        files = app.export(chosen(values), into=into, listen=watch, confirm=secret_question(paper, watch))
+        found = app.export(chosen(values), into=into, listen=watch, confirm=secret_question(paper, watch))
+    files = found.files
     if paper.format == "json":
-        paper.result(encode_pretty({"format": "orgform.export/1", "files": files}))
+        paper.result(encode_pretty({"format": "orgform.export/1", "files": files, "notes": found.notes}))
     elif into is None:
         paper.result(_joined(files))
     else:
         paper.result("".join(f"{name}\n" for name in files))
-        paper.note(f"Wrote {len(files)} file{'s' if len(files) != 1 else ''} into {into}.")
+        paper.note(f"Wrote {len(files)} file{'s' if len(files) != 1 else ''} into {into}." if files else f"{into} is as the live system is.")
+    for note in found.notes:
+        paper.note(note)
     return 0
 
 
