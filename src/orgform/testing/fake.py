@@ -112,7 +112,9 @@ class FakeProvider(Provider):
 
     def _do(self, operation: Operation) -> Result:
         found = self.resources.get(operation.moved_from or operation.address)
-        stale = found is not None if operation.action == "create" else found is not None and operation.etag not in (None, found.etag)
+        if operation.action == "delete" and found is None:
+            return Result("done", "it was gone already")
+        stale = found is not None if operation.action == "create" else found is None or operation.etag not in (None, found.etag)
         if stale:
             return Result("stale", "the precondition failed")
         try:
@@ -128,8 +130,6 @@ class FakeProvider(Provider):
 
     def _update(self, operation: Operation) -> None:
         old = operation.moved_from or operation.address
-        if old not in self.resources:
-            raise Refused(f"{old} does not exist")
         kind = self.kinds.of(operation.address)
         before = self.resources[old].attributes
         attributes = patched(before, operation.attributes, kind)
