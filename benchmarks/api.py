@@ -56,7 +56,8 @@ def main(database: str) -> None:
     from orgform.kinds import load_kinds
     from orgform.server import Store, create_app
 
-    listening = socket.create_server(("127.0.0.1", 0))
+    # Made anew from its descriptor it knows that it speaks TCP, and asyncio then sends small answers at once (TCP_NODELAY).
+    listening = socket.socket(fileno=socket.create_server(("127.0.0.1", 0), backlog=128).detach())
     print(listening.getsockname()[1], flush=True)
     app = counting(create_app(Store(Path(database)), load_kinds()), Counter())
     uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)).run(sockets=[listening])
