@@ -255,6 +255,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
         (answer(200, {"name": 5}), "Expected `str`, got `int` - at `$.name`"),
         (answer(200, b"[" * 100_000), "answered with something else"),
         (answer(200, b'{"name":"\xff"}'), "answered with something else"),
+        (answer(200, b"not compressed", content_encoding="gzip"), "GET /v1/things: Error -3 while decompressing"),
     ],
 )
 def test_nonsense_is_an_error_and_not_repeated(step: Step, words: str) -> None:

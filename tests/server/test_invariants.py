@@ -144,6 +144,21 @@ def test_the_last_admin_is_kept_within_a_batch_too(api: Api) -> None:
     assert api.addresses("member") == ["member/y@acme.com"]
 
 
+def test_what_a_refused_operation_did_is_undone_and_what_came_before_it_stays(api: Api) -> None:
+    api.have("member/x@acme.com", role="admin")
+    api.have("member/a@acme.com", "workspace/ws")
+    api.have("membership/ws/x@acme.com")
+    results = api.batch(
+        {"method": "update", "collection": "members", "key": "x@acme.com", "attributes": {"name": "X"}},
+        {"method": "delete", "collection": "members", "key": "x@acme.com"},
+        {"method": "update", "collection": "members", "key": "x@acme.com", "attributes": {"title": "T"}},
+    )
+    assert [r["status"] for r in results] == [200, 409, 200]
+    assert api.attributes("member/x@acme.com") == {"name": "X", "title": "T", "role": "admin"}
+    assert api.addresses("membership") == ["membership/ws/x@acme.com"]
+    assert [e["action"] for e in api.events()].count("delete") == 0
+
+
 # Renaming
 
 

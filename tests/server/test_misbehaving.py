@@ -215,6 +215,16 @@ def test_a_value_of_a_hundred_levels_is_kept(company: Api) -> None:
     assert company.get("/v1/features").json()["total"] == 1
 
 
+def test_no_depth_breaks_anything(company: Api) -> None:
+    """Reading a body, and writing it again, each have their limit; between them is no gap."""
+    for levels in range(880, 1000, 3):
+        answer = company.post("/v1/features", content=nested(levels), headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) in ((400, "json"), (422, "value"))
+        batch = b'{"operations":[' + nested(levels)[:-1] + b',"method":"create","collection":"features","idempotency_key":"k"}]}'
+        answer = company.post("/v1/batch", content=batch, headers=JSON)
+        assert answer.status_code == 400 or answer.json()["results"][0]["problem"]["code"] == "value"
+
+
 def test_a_huge_number_is_kept_as_it_is(company: Api) -> None:
     body = b'{"key":"f","attributes":{"type":"number","default":123456789012345678901234567890}}'
     assert company.post("/v1/features", content=body, headers=JSON).status_code == 201

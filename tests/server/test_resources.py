@@ -55,6 +55,8 @@ def test_every_kind_is_served(api: Api, kinds: Kinds, name: str) -> None:
 
 
 def plug_in() -> Kind:
+    """One with everything that shipped kinds have no use for."""
+    member = {"kind": "member"}
     return Kind(
         {
             "x-kind": "webhook",
@@ -64,9 +66,13 @@ def plug_in() -> Kind:
             "type": "object",
             "properties": {
                 "url": {"type": "string", "pattern": "^https://"},
-                "owner": {"x-reference": {"kind": "member"}},
+                "owner": {"x-reference": member},
+                "deputy": {"x-reference": member},
+                "company": {"x-reference": {"kind": "company"}},
                 "events": {"type": "array", "x-set": True},
                 "contact": {"type": "string", "format": "acme-phone"},
+                "sample": {"x-typed-by": {"type": "sample_type"}},
+                "sample_type": {"enum": ["string", "number"]},
                 "secret": {"type": "string", "x-sensitive": True},
                 "last": {"type": "string", "x-observed": True},
             },
@@ -76,9 +82,24 @@ def plug_in() -> Kind:
     )
 
 
+def plug_in_with_a_prefix() -> Kind:
+    """Its key names a group, always written with a prefix."""
+    key = {"name": "team", "reference": [{"kind": "group", "prefix": "group:"}]}
+    return Kind({"x-kind": "rota", "x-collection": "rotas", "x-parent": "workspace", "x-key": key, "type": "object"}, origin="acme")
+
+
+def test_a_key_that_names_none_of_what_it_may(api: Api, store: Store, kinds: Kinds) -> None:
+    with Api(store, Kinds([*kinds.values(), plug_in_with_a_prefix()]), api.company) as wider:
+        wider.have("workspace/ws", "group/g", "rota/ws/group:g")
+        assert wider.make("rota/ws/g").json()["detail"] == "names none of group"
+        assert wider.rename("group/g", "h").status_code == 200
+        assert wider.addresses("rota") == ["rota/ws/group:h"]
+        wider.remove("workspace/ws")
+
+
 def test_a_kind_of_a_plug_in_is_served_like_any_other(api: Api, store: Store, kinds: Kinds) -> None:
     with Api(store, Kinds([*kinds.values(), plug_in()]), api.company) as wider:
-        wider.have("workspace/ws", "member/alice@acme.com")
+        wider.have("workspace/ws", "member/alice@acme.com", "domain/acme.com", "company/company")
         hook = "webhook/ws/hook"
         made = wider.make(
             hook, {"url": "https://a", "owner": "ALICE@acme.com", "events": [2, {"b": 1}, 2], "free": 1, "contact": "112", "secret": "s"}
@@ -92,9 +113,14 @@ def test_a_kind_of_a_plug_in_is_served_like_any_other(api: Api, store: Store, ki
         }
         assert wider.change(hook, {"url": "http://a"}).json()["errors"][0]["pointer"] == "/attributes/url"
         assert wider.change(hook, {"owner": 5}).status_code == 422
+        assert wider.change(hook, {"sample": 1, "sample_type": "string"}).json()["code"] == "wrong-type"
+        assert wider.change(hook, {"company": "company", "sample": 1, "sample_type": "number"}).status_code == 200
+        assert wider.change(hook, {"company": "other"}).json()["code"] == "no-such-reference"
+        assert wider.rename("member/alice@acme.com", "zoe@acme.com").status_code == 200
+        assert wider.attributes(hook)["owner"] == "zoe@acme.com"
         assert wider.change(hook, {"contact": "1\u00001"}).status_code == 422
         assert wider.change(hook, {"last": "now"}).json()["code"] == "unknown-attribute"
-        assert wider.remove("member/alice@acme.com").json()["code"] == "referenced"
+        assert wider.remove("member/zoe@acme.com").json()["code"] == "referenced"
         assert wider.remove("workspace/ws").status_code == 204
         assert wider.addresses("webhook") == []
 

@@ -121,6 +121,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_that_nobody_can_make(kinds: Kinds) -> None:
+    store = Store("/proc/orgform/acme.db")
+    with Api(store, kinds, "default") as api:
+        assert "cannot make the folder /proc/orgform" in api.make("workspace/ws").json()["detail"]
+
+
 def test_a_place_where_nothing_can_be_written(kinds: Kinds) -> None:
     store = Store(Path("/proc/acme.db"))
     with Api(store, kinds, "default") as api:

@@ -152,7 +152,8 @@ class Session:
     def _settled(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool) -> httpx.Response:
         """A good answer, after as many tries as it may take. Raises `HttpError`."""
         lost = False
-        for attempt in range(1, TRIES + 1):
+        attempt = 1
+        while True:
             try:
                 return self._followed(method, url, content, headers)
             except HttpError as failure:
@@ -164,7 +165,7 @@ class Session:
                     raise
                 wait = self._wait(attempt, failure.retry_after)
             time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+            attempt += 1
 
     def _followed(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
         """Reads follow a few redirects on the same origin; writes follow none."""

@@ -58,7 +58,7 @@ def create_app(
         door.route("/v1/{collection}", collection),
         door.route("/v1/{collection}/{key:path}", single),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _not_routed, Exception: _failed})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _not_routed})
     app.router.redirect_slashes = False
     return app
 
@@ -90,6 +90,11 @@ class _Door:
                 return _problem_response(e)
             except StoreError as e:
                 return _problem_response(_store_problem(e))
+            except Exception:
+                if self.inline:
+                    raise  # to who called, in the same process
+                LOGGER.exception("%s %s failed", http.method, http.url.path)
+                return _problem_response(Problem(500, "internal", "the server failed; its log says how"))
 
         route = Route(path, endpoint, methods=None)
         route.methods = None  # every method comes to the endpoint, which answers 405 itself
@@ -162,8 +167,3 @@ def _problem_response(problem: Problem) -> Response:
 
 async def _not_routed(http: HttpRequest, error: Exception) -> Response:
     return _problem_response(Problem(404, "no-such-route", f"there is nothing at {http.url.path}"))
-
-
-async def _failed(http: HttpRequest, error: Exception) -> Response:
-    LOGGER.error("%s %s failed", http.method, http.url.path, exc_info=error)
-    return _problem_response(Problem(500, "internal", "the server failed; its log says how"))

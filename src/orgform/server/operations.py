@@ -5,13 +5,13 @@ Invariant: an operation either holds every invariant of the directory afterwards
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, digest, encode
 from orgform.model import Address, Attributes
 from orgform.server import rules
-from orgform.server.problems import Problem, bad_request, conflict, invalid, not_found
+from orgform.server.problems import Problem, bad_request, conflict, invalid
 from orgform.server.shape import KindShape, Shapes
 from orgform.server.store import Row
 from orgform.server.work import Work
@@ -183,12 +183,10 @@ def _replace(work: Work, address: str, row: Row, text: str) -> Row:
 
 def _held(work: Work, prepared: Prepared) -> Row:
     """The resource, if it is there and the precondition holds."""
-    row = work.get(prepared.address)
     wanted = prepared.ask.if_match
-    if row is None:
-        if wanted is not None and prepared.ask.method != "delete":
-            raise Problem(412, "precondition-failed", f"{prepared.address} does not exist")
-        raise not_found(prepared.address)
+    if wanted is not None and prepared.ask.method == "update" and work.get(prepared.address) is None:
+        raise Problem(412, "precondition-failed", f"{prepared.address} does not exist")
+    row = work.require(prepared.address)
     if wanted is not None and not matches(wanted, row.etag):
         raise Problem(412, "precondition-failed", f"{prepared.address} was changed meanwhile")
     return row
@@ -218,56 +216,59 @@ def _rename(work: Work, prepared: Prepared, row: Row) -> tuple[Address, Row]:
         return old, row
     rules.check_renamable(work, shape, old, new)
     moves = _follow(work, old, new)
+    work.prefetch(moves.values())
     for after in moves.values():
-        if after not in moves and work.get(after) is not None:
+        if work.get(after) is not None:
             raise conflict("exists", f"{after} exists already")
-    naming = {source for before in moves for source, link in work.named_by(before) if link.rule == "restrict"}
+    naming = _naming(work, moves)
     for before, after in moves.items():
         _move(work, before, after)
-    for source in sorted(naming):
-        _point_to(work, moves.get(source, source), moves)
-    renamed = work.get(new)
-    if renamed is None:
-        raise not_found(new)
-    return new, renamed
+    for source, targets in sorted(naming.items()):
+        _point_to(work, moves.get(source, source), {target: moves[target] for target in targets})
+    return new, work.require(new)
 
 
 def _follow(work: Work, old: str, new: str) -> dict[str, str]:
     """Old address -> new address, of the resource and of everything whose address carries its key."""
+    work.prefetch_below((old,))
     moves = {old: new}
     pending = [old]
     while pending:
         target = pending.pop()
         for source, link in work.named_by(target):
             if link.rule == "cascade":
-                shape = work.shapes.address(source)
-                moves[source] = shape.moved(moves.get(source, source), target, moves[target])
-                if source not in pending:
-                    pending.append(source)
+                moves[source] = work.shapes.address(source).moved(moves.get(source, source), target, moves[target])
+                pending.append(source)
     return moves
 
 
+def _naming(work: Work, moves: Mapping[str, str]) -> dict[str, list[str]]:
+    """Who names what is about to be renamed: source -> old addresses."""
+    naming: dict[str, list[str]] = {}
+    for target in moves:
+        for source, link in work.named_by(target):
+            if link.rule == "restrict":
+                naming.setdefault(source, []).append(target)
+    return naming
+
+
 def _move(work: Work, old: str, new: str) -> None:
-    row = work.get(old)
-    if row is not None:
-        work.put(old, None)
-        work.put(new, Row(row.id, row.version + 1, row.text, row.observed, row.created_at, work.now))
-        work.event("rename", new, encode({"address": old}).decode(), encode({"address": new}).decode())
+    row = work.require(old)
+    work.put(old, None)
+    work.put(new, Row(row.id, row.version + 1, row.text, row.observed, row.created_at, work.now))
+    work.event("rename", new, encode({"address": old}).decode(), encode({"address": new}).decode())
 
 
-def _point_to(work: Work, address: str, moves: dict[str, str]) -> None:
+def _point_to(work: Work, address: str, moves: Mapping[str, str]) -> None:
     """Rewrites what a resource names after a rename."""
-    row = work.get(address)
-    if row is None:
-        return
+    row = work.require(address)
     shape = work.shapes.address(address)
     attributes: Attributes = row.attributes
     for old, new in moves.items():
         attributes = shape.renamed_references(attributes, old, new)
     _, text = shape.settle(attributes)
-    if text != row.text:
-        work.put(address, Row(row.id, row.version + 1, text, row.observed, row.created_at, work.now))
-        work.event("update", address, row.text, text)
+    work.put(address, Row(row.id, row.version + 1, text, row.observed, row.created_at, work.now))
+    work.event("update", address, row.text, text)
 
 
 _DO = {"create": create, "update": update, "delete": delete}

@@ -194,10 +194,7 @@ def _admin_roles(work: Work) -> set[str]:
 
 
 def _active(work: Work, address: str) -> bool:
-    row = work.get(address)
-    if row is None:
-        return False
-    observed: Attributes = decode(row.observed, dict[str, Any])
+    observed: Attributes = decode(work.require(address).observed, dict[str, Any])
     return all(observed.get(n) == v for n, v in work.shapes.access(address).get("active", {}).items())
 
 

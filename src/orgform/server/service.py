@@ -14,7 +14,7 @@ from orgform.kinds import Kinds
 from orgform.server import answers
 from orgform.server.answers import Answer
 from orgform.server.operations import Ask, Method, Prepared, Result, check_idempotency_key, perform, prefetch, prepare
-from orgform.server.problems import Problem, bad_request, conflict
+from orgform.server.problems import Problem, bad_request, conflict, invalid, not_found
 from orgform.server.shape import KindShape, Shapes
 from orgform.server.store import AuditFilter, Store, time_text
 from orgform.server.work import Caller, Work
@@ -90,7 +90,7 @@ class Service:
         prepared = self._prepared(request, "update")
         row = self.store.get(request.caller.company, prepared.address)
         if row is None:
-            raise Problem(404, "not-found", f"{prepared.address} does not exist")
+            raise not_found(prepared.address)
         headers = {"etag": f'"{row.etag}"'}
         if request.if_none_match is not None and _seen(request.if_none_match, row.etag):
             return Answer(304, headers=headers)
@@ -234,8 +234,6 @@ def _decoded(body: bytes, as_type: type[T]) -> T:
 
 
 def _shape_problem(error: DecodeError) -> Problem:
-    from orgform.server.problems import invalid
-
     message = str(error)
     if type(error) is DecodeError:
         return bad_request("json", f"the body is not JSON: {message}")

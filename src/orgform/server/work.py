@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from orgform.codec import Struct
 from orgform.server import tables as t
+from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
 from orgform.server.store import CHUNK, Row, now, rows_at
 
@@ -93,6 +94,13 @@ class Work:
         if address not in self._after:
             self.prefetch((address,))
         return self._after[address]
+
+    def require(self, address: str) -> Row:
+        """Raises a 404 problem where it is not there."""
+        row = self.get(address)
+        if row is None:
+            raise not_found(address)
+        return row
 
     def named_by(self, target: str) -> list[Named]:
         """Every (source, link) that leads to `target` now, in the order of the sources."""
