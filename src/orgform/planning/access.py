@@ -7,7 +7,7 @@ difference of two such sets. Nothing here judges: that is for the guards.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from orgform.kinds import Kind, Kinds, resolve
@@ -59,7 +59,7 @@ class Roles:
 
 def effective_access(attributes: Resources, observed: Resources | None, kinds: Kinds) -> tuple[AccessItem, ...]:
     """Everybody's access with its path, sorted. Without `observed` (a config) auto-join counts, and its path says `(once verified)`."""
-    return _sorted(_items(attributes, observed, kinds))
+    return _sorted(_items(_Parts(attributes, kinds), observed))
 
 
 class AccessChange:
@@ -69,7 +69,8 @@ class AccessChange:
         self.kinds, self.observed = kinds, observed
         self.deleted = frozenset(c.address for c in changes if c.action == "delete")
         self.states = (live, _later(live, changes, self.deleted, kinds))
-        self.roles = (Roles(kinds, self.states[0]), Roles(kinds, self.states[1]))
+        self._parts = (_Parts(self.states[0], kinds), _Parts(self.states[1], kinds))
+        self.roles = (self._parts[0].roles, self._parts[1].roles)
         self._touched = _touched(self.states, changes, kinds)
 
     @cached_property
@@ -106,14 +107,15 @@ class AccessChange:
         return had is None or has is None or has <= had
 
     def _before(self, members: frozenset[str] | None) -> set[Item]:
-        return _items(self.states[0], self.observed, self.kinds, members)
+        return _items(self._parts[0], self.observed, members)
 
     def _after(self, members: frozenset[str] | None, wanted: Callable[[str], bool] | None = None) -> set[Item]:
-        found = _items(self.states[1], self.observed, self.kinds, members, wanted)
+        found = _items(self._parts[1], self.observed, members, wanted)
         gone = {key_of(a) for k in self.kinds.having_access("subject") for a in self.deleted if kind_of(a) == k.name}
         return {item for item in found if item[0] not in gone} if gone else found
 
 
+@cache
 def reader(kind: Kind, word: str) -> Callable[[Address, Attributes], Any]:
     """Reads what a word of `x-access` names: the kind's own key, its parent's key, or a dotted attribute (or its default at creation)."""
     if word == kind.parent:
@@ -141,7 +143,7 @@ class _Parts:
     """The resources that take part in access, by kind, with readers for what their kind's `x-access` names."""
 
     def __init__(self, attributes: Resources, kinds: Kinds) -> None:
-        self._kinds = kinds
+        self.kinds, self.roles = kinds, Roles(kinds, attributes)
         self._own: dict[str, list[tuple[Address, Attributes]]] = {name: [] for name, kind in kinds.items() if kind.access}
         for address, own in attributes.items():
             found = self._own.get(address.partition("/")[0])
@@ -150,26 +152,23 @@ class _Parts:
 
     def of(self, part: str, *words: str) -> Iterator[tuple[Any, ...]]:
         """Kind, address, then the value of each word, for all resources that play this part."""
-        for kind in self._kinds.having_access(part):
+        for kind in self.kinds.having_access(part):
             readers = [reader(kind, kind.access[word]) for word in words]
             for address, own in self._own[kind.name]:
                 yield (kind, address, *[read(address, own) for read in readers])
 
 
 def _items(
-    attributes: Resources,
+    parts: _Parts,
     observed: Resources | None,
-    kinds: Kinds,
     only: frozenset[str] | None = None,
     wanted: Callable[[str], bool] | None = None,
 ) -> set[Item]:
     """`only`: the members that are asked for; `wanted`: the roles. `None`: all of them."""
-    parts = _Parts(attributes, kinds)
     subjects = {key_of(address): str(role) for _, address, role in parts.of("subject", "role") if only is None or key_of(address) in only}
     parents = {key_of(address): parent for _, address, parent in parts.of("scope", "parent")}
-    grants = _grants(parts, subjects, observed, kinds, only, wanted)
-    roles = Roles(kinds, attributes)
-    admins = [(member, role) for member, role in subjects.items() if roles.is_admin(role)]
+    grants = _grants(parts, subjects, observed, only, wanted)
+    admins = [(member, role) for member, role in subjects.items() if parts.roles.is_admin(role)]
     items: set[Item] = {(member, "", role, "direct") for member, role in subjects.items() if wanted is None or wanted(role)}
     for scope in parents.keys() | grants.keys():
         items.update([(member, scope, role, COMPANY_ADMIN) for member, role in admins])
@@ -184,7 +183,6 @@ def _grants(
     parts: _Parts,
     subjects: Iterable[str],
     observed: Resources | None,
-    kinds: Kinds,
     only: frozenset[str] | None,
     wanted: Callable[[str], bool] | None,
 ) -> dict[str, list[_Grant]]:
@@ -196,7 +194,7 @@ def _grants(
         if wanted is not None and not wanted(role):
             continue
         if word not in principals:
-            principals[word] = _stands_for(kind, word, groups, kinds, only)
+            principals[word] = _stands_for(kind, word, groups, parts.kinds, only)
         members, path = principals[word]
         if members:
             grants.setdefault(scope, []).append(_Grant(members, role, path))

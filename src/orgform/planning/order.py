@@ -38,9 +38,12 @@ class References(Struct, frozen=True):
     soft: Edges
 
 
-def ordered(changes: Sequence[Change], kinds: Kinds) -> tuple[Change, ...]:
-    """The changes in the order in which one worker would do them. Raises `ConfigInvalid` where references go round in a circle."""
-    graph = _Graph(changes, kinds)
+def ordered(changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None) -> tuple[Change, ...]:
+    """The changes in the order in which one worker would do them; `known`: their effects, where they were asked for already.
+
+    Raises `ConfigInvalid` where references go round in a circle.
+    """
+    graph = _Graph(changes, kinds, known)
     return tuple(changes[i] for i in sorted(range(len(changes)), key=graph.rank))
 
 
@@ -113,9 +116,9 @@ def _referents(address: Address, attributes: Attributes | None, kinds: Kinds) ->
 class _Graph:
     """References, effects, phases and levels of the changes, each computed once."""
 
-    def __init__(self, changes: Sequence[Change], kinds: Kinds) -> None:
+    def __init__(self, changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None) -> None:
         self.changes = changes
-        self.effects = effects(changes, kinds)
+        self.effects = known or effects(changes, kinds)
         self.references = references_between(changes, kinds)
         hard = [m | f for m, f in zip(self.references.must, self.references.finish, strict=True)]
         waves = _waves(hard, changes)

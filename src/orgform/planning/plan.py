@@ -15,7 +15,7 @@ from orgform.kinds import Kind, Kinds
 from orgform.model import AccessDelta, Address, Attributes, Base, Change, Plan, PlanTarget, Remember, Unmanaged, kind_of
 from orgform.planning.access import AccessChange
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
-from orgform.planning.effect import effects, shrinks
+from orgform.planning.effect import Effect, effects, shrinks
 from orgform.planning.extras import costs, estimate, notable
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import needed, ordered
@@ -31,7 +31,9 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     """What would be done, in order, with everything needed to judge it. Raises `ConfigInvalid` where the inputs contradict each other."""
     scope = scope_of(inputs, kinds)
     findings = _Findings(inputs, scope, kinds)
-    changes = ordered(findings.chosen(), kinds)
+    chosen = findings.chosen()
+    told = effects(chosen, kinds)
+    changes = ordered(_with_risk(chosen, told, kinds), kinds, told)
     access = _access(scope, changes, kinds)
     facts = Facts(inputs, scope, kinds, changes, access, findings.incomplete, findings.protected(changes, deleted=True))
     counts = Counter(c.action for c in changes)
@@ -173,7 +175,7 @@ class _Findings:
         return not self.inputs.only or any(fnmatchcase(address, glob) for glob in self.inputs.only)
 
     def chosen(self) -> list[Change]:
-        """The changes that `--only` chooses and what they cannot be without; with their risk, which may depend on each other."""
+        """The changes that `--only` chooses and what they cannot be without."""
         changes = self.changes
         if self.inputs.only:
             picked = {i for i, c in enumerate(changes) if self.in_sight(c.address)}
@@ -182,9 +184,7 @@ class _Findings:
             changes = [replace(changes[i], because=changes[i].because + needs.get(i, ())) for i in sorted(picked | pulled.keys())]
             self.diagnostics.extend(_nothing_named(glob) for glob in self.inputs.only if not self._names_anything(glob))
         notes = self._swept_away(changes)
-        changes = [replace(c, because=(*c.because, *notes[c.address])) if c.address in notes else c for c in changes]
-        takes = (e.takes or shrinks(c, self.kinds.of(c.address)) for c, e in zip(changes, effects(changes, self.kinds), strict=True))
-        return [replace(c, risk="destructive") if t and c.action == "update" else c for c, t in zip(changes, takes, strict=True)]
+        return [replace(c, because=(*c.because, *notes[c.address])) if c.address in notes else c for c in changes]
 
     def _swept_away(self, changes: Sequence[Change]) -> dict[Address, list[str]]:
         """What nobody declared and goes with something that is deleted: it is said, since no change of its own shows it."""
@@ -208,6 +208,12 @@ class _Findings:
             forget |= self.inputs.base.keys() - self.scope.base.keys()
         remember = {a: b for a, b in remember.items() if a not in forget}
         return Remember(dict(sorted(remember.items())), tuple(sorted(forget)), self.scope.settled, self.protected(changes, deleted=False))
+
+
+def _with_risk(changes: Sequence[Change], told: Sequence[Effect], kinds: Kinds) -> list[Change]:
+    """An update that takes access, or something out of a set, is destructive."""
+    takes = (c.action == "update" and (e.takes or shrinks(c, kinds.of(c.address))) for c, e in zip(changes, told, strict=True))
+    return [replace(c, risk="destructive") if t else c for c, t in zip(changes, takes, strict=True)]
 
 
 def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
