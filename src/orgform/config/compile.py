@@ -15,8 +15,8 @@ from orgform.codec import Struct
 from orgform.config.expand import MAX_RESOURCES
 from orgform.config.problems import Problems, advice
 from orgform.config.schema import takes_objects
-from orgform.config.tree import NOWHERE, Map, Seq, new_map
-from orgform.formats import check, normalise, plain
+from orgform.config.tree import NOWHERE, Map, Seq, new_map, plain_value
+from orgform.formats import CONTROL, check, normalise, plain
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import NO_LIFECYCLE, Address, Attributes, Lifecycle, address_of
 
@@ -228,7 +228,8 @@ class Compiler:
         if problem is None:
             memo[key] = normal
             return normal
-        self._problems.add(problem.code, problem.summary, advice(problem), mark)
+        if not CONTROL.search(key):  # that was told when the key was read
+            self._problems.add(problem.code, problem.summary, advice(problem), mark)
         return normal.replace("/", "-")
 
     def word(self, references: tuple[Any, ...], word: str) -> str:
@@ -258,13 +259,6 @@ def long_form(kind: Kind, value: Any) -> Map:
 
 def _plain(value: Map) -> Attributes:
     return {k: (plain_value(v) if type(v) in _COLLECTIONS else v) for k, v in value.items()}
-
-
-def plain_value(value: Any) -> Any:
-    """Without marks: plain dicts and lists."""
-    if isinstance(value, dict):
-        return {k: plain_value(v) for k, v in value.items()}
-    return [plain_value(v) for v in value] if isinstance(value, list) else value
 
 
 def _names_attribute(kind: Kind, word: str, known: list[str]) -> bool:

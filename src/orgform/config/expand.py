@@ -12,9 +12,9 @@ from typing import Any
 
 from orgform.config.compose import duplicate
 from orgform.config.problems import Problems, listed
-from orgform.config.source import has_template
+from orgform.config.source import ODD, has_template
 from orgform.config.template import Renderer, TemplateProblem
-from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, without_nulls
+from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, plain_value, without_nulls
 from orgform.config.variables import Variables
 from orgform.kinds import Kind, Kinds
 
@@ -47,6 +47,7 @@ class Expander:
         self._problems = problems
         self._renderer = renderer
         self._resolved: dict[tuple[str, str], Map] = {}
+        self._collided: set[int] = set()
         self._count = 0
 
     def config(self, base: Map, over: Map | None) -> Map:
@@ -107,9 +108,12 @@ class Expander:
         if other is None:
             entries[entry.key] = entry
             return
-        same = other.mark == entry.mark
-        why = "its `for_each` gives this key more than once: use all of its names in the key" if same else ""
-        duplicate(entry.key, other.mark, entry.mark, self._problems, why=why)
+        if other.mark != entry.mark:
+            duplicate(entry.key, other.mark, entry.mark, self._problems)
+        elif entry.mark not in self._collided:
+            self._collided.add(entry.mark)
+            why = "its `for_each` gives this key more than once: use all of its names in the key"
+            duplicate(entry.key, other.mark, entry.mark, self._problems, why=why)
 
     def _overlay(self, entries: dict[str, Entry], over: Map, scope: Mapping[str, Any]) -> None:
         seen: dict[str, int] = {}
@@ -170,7 +174,7 @@ class Expander:
                 "ORG024", f"this `for_each` makes {size:,} entries", f"at most {MAX_RESOURCES:,} resources are allowed", mark
             )
             raise TooMany
-        return [{**scope, **dict(zip(loops, values, strict=True))} for values in product(*loops.values())]
+        return [{**scope, **dict(zip(loops, plain_value(values), strict=True))} for values in product(*loops.values())]
 
     def _entry(self, kind: Kind, entry: Entry) -> Any:
         raw, over = entry.raw, entry.over
@@ -273,7 +277,13 @@ class Expander:
 
     def _render(self, text: str, scope: Mapping[str, Any], place: Callable[[str], Any]) -> Any:
         try:
-            return _tree(self._renderer.render(text, scope))
+            made = self._renderer.render(text, scope)
+            if isinstance(made, str) and not made.isprintable() and ODD.search(made):
+                self._problems.add(
+                    "ORG021", "the template gives a control character", "remove it: control characters can hide what a text says", place("")
+                )
+                return _DROPPED
+            return _tree(made)
         except TemplateProblem as problem:
             at = place(problem.word)
             fix = problem.fix

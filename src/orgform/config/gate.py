@@ -40,22 +40,23 @@ def checked(tree: Map, kinds: Kinds, problems: Problems) -> Map:
     return tree if is_valid(tree, schema) else explain(tree, schema, problems)
 
 
-def check_options(options: Map, schema: Mapping[str, Any], problems: Problems) -> bool:
-    """Whether a target's options are as its provider wants them."""
+def check_options(options: Map, schema: Mapping[str, Any], problems: Problems, where: str) -> bool:
+    """Whether a target's options are as its provider wants them. `where` is their place in the config."""
     if is_valid(options, dict(schema)):
         return True
     before = len(problems.found)
-    explain(options, schema, problems)
+    explain(options, schema, problems, where)
     return len(problems.found) == before
 
 
-def explain(tree: Map, schema: Mapping[str, Any], problems: Problems) -> Map:
+def explain(tree: Map, schema: Mapping[str, Any], problems: Problems, where: str = "") -> Map:
     """Adds a problem for every error, and gives the tree without the refused values."""
     from jsonschema import Draft202012Validator
 
-    explainer = _Explainer(tree, schema, problems)
+    explainer = _Explainer(tree, schema, problems, where)
     refused: set[tuple[str | int, ...]] = set()
-    for error in Draft202012Validator(schema).iter_errors(tree):
+    # unknown keys first: what is missing is often there under a wrong name, and then it is told once
+    for error in sorted(Draft202012Validator(schema).iter_errors(tree), key=lambda error: error.validator != "additionalProperties"):
         refused.update(explainer.explain(error))
     pruned: Map = _pruned(tree, refused)
     return pruned
@@ -64,17 +65,20 @@ def explain(tree: Map, schema: Mapping[str, Any], problems: Problems) -> Map:
 class _Explainer:
     """One problem for each error of jsonschema; gives the paths that it is about."""
 
-    def __init__(self, tree: Map, schema: Mapping[str, Any], problems: Problems) -> None:
+    def __init__(self, tree: Map, schema: Mapping[str, Any], problems: Problems, root: str) -> None:
         self._tree = tree
         self._schema = schema
         self._problems = problems
+        self._root = root
+        self._meant: set[tuple[str | int, ...]] = set()
 
     def explain(self, error: Any) -> list[tuple[str | int, ...]]:
         path = tuple(error.absolute_path)
+        self._problems.misshapen.update(path[:1])
         told = getattr(self, "_" + error.validator.lower(), None)
         if told is None:
             self._problems.add(
-                "ORG205", f"{_where(path)} is not as it should be: {error.message[:200]}", "see `orgform schema`", self._value(path)
+                "ORG205", f"{self._where(path)} is not as it should be: {error.message[:200]}", "see `orgform schema`", self._value(path)
             )
             return [path]
         found: list[tuple[str | int, ...]] = told(path, error)
@@ -84,9 +88,10 @@ class _Explainer:
         known = list(error.schema.get("properties", ()))
         extra = [key for key in error.instance if key not in known]
         for key in extra:
-            otherwise = f"{_where(path)} knows {listed(known)}" if known else "remove it"
+            otherwise = f"{self._where(path)} knows {listed(known)}" if known else "remove it"
             fix = self._problems.meant(key, known, otherwise)
-            self._problems.add("ORG201", f"unknown key `{key[:80]}` in {_where(path)}", fix, self._key((*path, key)))
+            self._meant.add((*path, self._problems.similar(key, known)))
+            self._problems.add("ORG201", f"unknown key `{key[:80]}` in {self._where(path)}", fix, self._key((*path, key)))
         return [(*path, key) for key in extra]
 
     def _type(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
@@ -97,7 +102,7 @@ class _Explainer:
             return [path]
         due = " or ".join(_ARTICLES[w] for w in wanted if w != "null" or len(wanted) == 1)
         value = error.instance
-        summary = f"{_where(path)} must be {due}, not {_shown(value)}"
+        summary = f"{self._where(path)} must be {due}, not {_shown(value)}"
         self._problems.add("ORG202", summary, _type_fix(value, wanted, error.schema), self._value(path))
         return [path]
 
@@ -105,7 +110,7 @@ class _Explainer:
         # jsonschema makes an error for each missing name, and says which only in its message
         names = [name for name in error.validator_value if name not in error.instance and repr(name) in error.message]
         for name in names:
-            if not self._problems.partial:
+            if not self._problems.partial and (*path, name) not in self._meant:
                 self._missing(path, name, error.schema.get("properties", {}).get(name, {}))
         return []
 
@@ -113,7 +118,7 @@ class _Explainer:
         if not path and name in _MISSING:
             code, summary, fix = _MISSING[name]
         else:
-            code, summary = "ORG203", f"{_where(path)} needs `{name}`"
+            code, summary = "ORG203", f"{self._where(path)} needs `{name}`"
             inner = self._schema.get("$defs", {}).get(name, {}).get("required") if not path else None
             fix = f"write `{name}:` with {listed(inner)}" if inner else f"add `{name}`: {schema.get('description', 'it is required')}"
         self._problems.add(code, summary, fix, self._key(path))
@@ -125,20 +130,25 @@ class _Explainer:
             fix += f" It is one of {listed(known)}"
         if isinstance(_container(self._tree, path), Map) and isinstance(error.instance, str):
             # what is judged is not the value at `path`, but one of its keys
-            self._problems.add("ORG201", f"unknown key `{error.instance[:80]}` in {_where(path)}", fix, self._key((*path, error.instance)))
+            self._problems.add(
+                "ORG201", f"unknown key `{error.instance[:80]}` in {self._where(path)}", fix, self._key((*path, error.instance))
+            )
             return [(*path, error.instance)]
-        self._problems.add("ORG204", f"{_where(path)} cannot be {_shown(error.instance)}", fix, self._value(path))
+        self._problems.add("ORG204", f"{self._where(path)} cannot be {_shown(error.instance)}", fix, self._value(path))
         return [path]
 
     def _const(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         wanted = error.validator_value
-        summary = f"{_where(path)} is {_shown(error.instance)}, and only {wanted} is known here"
+        summary = f"{self._where(path)} is {_shown(error.instance)}, and only {wanted} is known here"
         self._problems.add("ORG219", summary, f"write `{wanted}`, or use a version of orgform that knows this one", self._value(path))
         return [path]
 
     def _range(self, path: tuple[str | int, ...], error: Any, words: str) -> list[tuple[str | int, ...]]:
         self._problems.add(
-            "ORG205", f"{_where(path)} must be {words}, not {_shown(error.instance)}", f"write a value that is {words}", self._value(path)
+            "ORG205",
+            f"{self._where(path)} must be {words}, not {_shown(error.instance)}",
+            f"write a value that is {words}",
+            self._value(path),
         )
         return [path]
 
@@ -151,6 +161,13 @@ class _Explainer:
     def _exclusiveminimum(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         return self._range(path, error, f"more than {error.validator_value}")
 
+    def _pattern(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
+        form = error.schema.get("description") or f"it must match {error.validator_value}"
+        self._problems.add(
+            "ORG205", f"{self._where(path)} has not the right form: {_shown(error.instance)}", f"write it as: {form}", self._value(path)
+        )
+        return [path]
+
     def _minlength(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         return self._empty(path)
 
@@ -158,8 +175,13 @@ class _Explainer:
         return self._empty(path)
 
     def _empty(self, path: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
-        self._problems.add("ORG205", f"{_where(path)} may not be empty", "write a value, or leave it out", self._value(path))
+        self._problems.add("ORG205", f"{self._where(path)} may not be empty", "write a value, or leave it out", self._value(path))
         return [path]
+
+    def _where(self, path: tuple[str | int, ...]) -> str:
+        text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        text = (self._root + text).lstrip(".")
+        return f"`{text[:160]}`" if text else "the config"
 
     def _key(self, path: tuple[str | int, ...]) -> Source | int:
         """Where the key at the end of `path` stands; for the whole tree its first key."""
@@ -196,11 +218,6 @@ def _container(tree: Any, path: Iterable[str | int]) -> Any:
     return tree
 
 
-def _where(path: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-    return f"`{text[:160]}`" if text else "the config"
-
-
 def _shown(value: Any) -> str:
     if value is None:
         return "empty"
@@ -232,7 +249,8 @@ def _type_fix(value: Any, wanted: list[str], schema: Mapping[str, Any]) -> str:
         return f'put it in quotes: `"{_shown(value).removeprefix("the number ")}"`'
     if value is None:
         return "write a value, or leave it out"
-    return f"{schema['description']}" if schema.get("description") else "see `orgform schema` for what is allowed"
+    due = " or ".join(_ARTICLES[w] for w in wanted if w != "null" or len(wanted) == 1)
+    return f"write {due}: {schema['description']}" if schema.get("description") else f"write {due}"
 
 
 def _pruned(tree: Any, refused: Iterable[tuple[str | int, ...]]) -> Any:

@@ -62,7 +62,8 @@ class GitFiles:
         files: dict[str, str] = {}
         environments = []
         problems = []
-        for path, (mode, _, _) in self._tree.items():
+        # links last: a file that two paths lead to is read under its own
+        for path, (mode, _, _) in sorted(self._tree.items(), key=lambda item: (item[1][0] == _LINK, item[0])):
             folder, _, name = path.rpartition("/")
             if mode not in _FILES or any(part.startswith(".") for part in path.split("/")):
                 continue
@@ -102,9 +103,12 @@ class GitFiles:
         start = 0
         while start < len(answer):
             end = answer.index(b"\n", start)
-            name, _, size = answer[start:end].split()
-            found[name.decode("ascii")] = answer[end + 1 : end + 1 + int(size)]
-            start = end + 1 + int(size) + 1
+            name, what, *size = answer[start:end].split()
+            if what == b"missing":  # a partial clone: it is fetched when it is read
+                start = end + 1
+                continue
+            found[name.decode("ascii")] = answer[end + 1 : end + 1 + int(size[0])]
+            start = end + 1 + int(size[0]) + 1
         return found
 
     def _resolve(self, path: str) -> str:

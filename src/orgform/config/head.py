@@ -11,8 +11,9 @@ from typing import Any
 from orgform.config.compile import Compiler, Table
 from orgform.config.problems import Problems
 from orgform.config.tree import Map
+from orgform.formats import normalise
 from orgform.kinds import Kinds
-from orgform.model import Address, Deletes, Move, Policy, address_of, key_of, kind_of, parts_of
+from orgform.model import Address, Deletes, Move, Policy, address_of, kind_of, parts_of
 
 
 def policy(written: Any) -> Policy:
@@ -80,7 +81,7 @@ class Moves:
             return None
         if len(parts) != kind.depth or not all(parts):
             self._problems.add(
-                "ORG420", f"`{text[:120]}` is no address of a {kind.name}", f"a {kind.name} has {kind.depth} part(s) after its kind", place
+                "ORG420", f"`{text[:120]}` is no address of a {kind.name}", f"write `{'/'.join([kind.name, *['KEY'] * kind.depth])}`", place
             )
             return None
         return address_of(kind.name, *self._normal(kind.name, parts))
@@ -89,10 +90,4 @@ class Moves:
         """Each part as the kind of its level spells it."""
         named = self._kinds[kind]
         above = self._normal(named.parent, parts[:-1]) if named.parent and len(parts) > 1 else []
-        from orgform.formats import normalise
-
         return [*above, normalise(named.key.format if named.key else "", parts[-1])]
-
-
-def key_or_kind(address: Address) -> str:
-    return key_of(address) or kind_of(address)

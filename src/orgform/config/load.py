@@ -119,7 +119,7 @@ class Loader:
         tree = checked(tree, self._given.kinds, self._problems)
         tables = compiler.compile(tree)
         Checker(self._given.kinds, compiler, self._problems).run()
-        found, claims = targets.check(tree.get("targets"), tables)
+        found, claims = targets.check(tree, tables)
         moved = Moves(self._given.kinds, compiler, self._problems).read(tree.get("moved"))
         diagnostics = sort_diagnostics(self._problems.found)
         if has_errors(diagnostics):
@@ -174,7 +174,7 @@ class Loader:
         self._problems.failed_files.add(file)
         what = "a list" if isinstance(tree, list) else "a single value"
         fix = "write `key: value` lines at the top, like `members:`; a list cannot be merged with other files"
-        self._problems.add("ORG013", f"the file is {what} where a map is due", fix, Source(file, 1, 1))
+        self._problems.add("ORG013", f"the file is {what} where a map is due", fix, self._problems.places.top(file))
         return None
 
     def _file_problem(self, problem: FileProblem, at: Source | None = None) -> None:

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import accumulate, islice
+from itertools import accumulate
 
 from orgform.config.tree import NOWHERE
 from orgform.diagnostics import Source
@@ -23,7 +23,7 @@ _SECRET_KEY = re.compile(
 )
 _WORD = re.compile(r"""\"(?:[^"\\\n]|\\.)*\"|'[^'\n]*'|(?:[^\s:,{}\[\]]|:(?=\S))+""")
 _CELL = re.compile(r"""(?:"(?:[^"]|"")*"|[^,\r\n"])*(?=,|\r|\n|\Z)""")
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
+_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*:)([^/\s@]+)(?=@)")
 
 
 class Text:
@@ -84,8 +84,14 @@ class Table(Text):
     def value(self, mark: int) -> tuple[int, int]:
         at = mark - self.base
         row = self.rows[bisect_right(self.rows, at) - 1]
-        cells = [match.span() for match in islice(_CELL.finditer(self.text, row), at - row + 1)]
-        return cells[-1] if cells else (row, row + 1)
+        begin = end = row
+        for _ in range(at - row + 1):
+            match = _CELL.match(self.text, begin)
+            if match is None:
+                break
+            end = match.end()
+            row, begin = begin, end + 1
+        return row, end
 
 
 class Places:
@@ -160,6 +166,12 @@ class Places:
         line_end = text.text.find("\n", begin, end)
         return self._source(text, begin, (line_end if line_end >= 0 else end) - begin)
 
+    def top(self, name: str) -> Source:
+        """The first line of a file that says something."""
+        text = next(text for text in self._texts if text.name == name)
+        match = re.search(r"^(?!\s*#|---)[^\S\n]*(?=\S)", text.text, re.MULTILINE)
+        return self._source(text, match.end() if match else 0, 1)
+
     def _text(self, mark: int) -> Text:
         return self._texts[bisect_right(self._bases, mark) - 1]
 
@@ -169,9 +181,16 @@ class Places:
         return Source(text.name, line, column, max(1, min(length, len(snippet) - column + 1)), snippet)
 
     def _shown(self, line: str, column: int) -> str:
-        if column > LONGEST_SNIPPET:
-            return ""
         for secret in self._secrets:
-            line = line.replace(secret, "***")
-        line = _URL_PASSWORD.sub(r"\1:***", _SECRET_KEY.sub(r"\1***", line))
-        return CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.replace("\t", " "))[:LONGEST_SNIPPET]
+            line = line.replace(secret, "*" * len(secret))  # as long as it was: columns stay true
+        return snippet(line) if column <= LONGEST_SNIPPET else ""
+
+
+def _starred(match: re.Match[str]) -> str:
+    return match[1] + "*" * (len(match[0]) - len(match[1]))
+
+
+def snippet(line: str) -> str:
+    """A line of text as it may be shown: no secrets, no control characters, not endless."""
+    line = _URL_PASSWORD.sub(_starred, _SECRET_KEY.sub(_starred, line.rstrip("\r\n")))
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.replace("\t", " "))[:LONGEST_SNIPPET]

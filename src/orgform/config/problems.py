@@ -18,11 +18,14 @@ _COMPARISONS = 300_000
 
 
 class Problems:
+    """`failed_files` were not read whole; `broken_values`: a template gave nothing; `misshapen`: sections with something of a wrong shape."""
+
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
         self.found: list[Diagnostic] = []
         self.failed_files: set[str] = set()
         self.broken_values = False
+        self.misshapen: set[str | int] = set()
         self._comparisons = _COMPARISONS
 
     @property

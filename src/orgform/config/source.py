@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
-from orgform.config.places import Text
+from orgform.config.places import Text, snippet
 from orgform.config.problems import Problems
 from orgform.config.scalars import NOT_A_NUMBER, SPECIAL, looks_special, plain, tagged
 from orgform.config.tree import Map, Seq, new_map, new_seq
@@ -26,7 +26,7 @@ MAX_DEPTH = 100
 # What aliases and merge keys may add up to, in values; a million resources is the most that a config may have anyway.
 MAX_EXPANDED = 1_000_000
 _ANCHOR_OR_TAG = re.compile(rb"(?:^|[\s\[{,:-])[&!]")
-_ODD = re.compile(CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
+ODD = re.compile(CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
 _CORE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 _MISSING = object()
 _SCALAR: Any = ScalarEvent  # typed as Any: every event of libyaml has marks, which the stubs do not promise
@@ -95,8 +95,9 @@ def decode_text(data: bytes, file: str, problems: Problems) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        line = before.count("\n") + 1
-        place = Source(file, line, error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1)
+        start = before.rfind("\n") + 1
+        shown = data[data.rfind(b"\n", 0, error.start) + 1 :].split(b"\n", 1)[0].decode("utf-8", "replace")
+        place = Source(file, before.count("\n") + 1, len(before) - start + 1, 1, snippet(shown))
         problems.add("ORG004", f"the file is not UTF-8: byte 0x{data[error.start]:02x}", "save it as UTF-8", place)
         problems.failed_files.add(file)
         return None
@@ -131,7 +132,7 @@ class _Builder:
         self._memo = memo
         self._templates = has_template(text.text)
         # no anchors, tags, escapes or odd characters: nothing but plain and quoted text
-        self._simple = not _has_special_syntax(data) and (data.isascii() or not _ODD.search(text.text))
+        self._simple = not _has_special_syntax(data) and (data.isascii() or not ODD.search(text.text))
         self._anchors: dict[str, Any] = {}
         self._open: set[str] = set()
         self._sizes: dict[int, int] = {}
@@ -247,7 +248,7 @@ class _Builder:
         self._report("ORG014", f"the tag `{shown}` is not allowed here", "write the value without a tag: YAML is read as plain data", event)
 
     def _check_text(self, value: str, event: Any) -> None:
-        found = _ODD.search(value) if not value.isprintable() else None
+        found = ODD.search(value) if not value.isprintable() else None
         if found:
             name = f"U+{ord(found[0]):04X}"
             self._report(
@@ -342,12 +343,11 @@ def _has_templates(tree: Map) -> bool:
 def value_offsets(text: str) -> dict[int, tuple[int, int]]:
     """Offset of each key -> offsets of begin and end of its value. Made on the first error in a file, not while reading it."""
     found: dict[int, tuple[int, int]] = {}
-    stack: list[list[int]] = []  # one list for each open collection: [] a sequence or a key is due, [offset] the key whose value is due
-    kinds: list[bool] = []
+    stack: list[_Open] = []
     loader = yaml.CSafeLoader(text)
     try:
         while (event := loader.get_event()) is not None:
-            _note_value(event, stack, kinds, found)
+            _note_value(event, stack, found)
     except yaml.YAMLError:
         pass  # up to the syntax error all is known, and nothing behind it is asked for
     finally:
@@ -355,23 +355,34 @@ def value_offsets(text: str) -> dict[int, tuple[int, int]]:
     return found
 
 
-def _note_value(event: Any, stack: list[list[int]], maps: list[bool], found: dict[int, tuple[int, int]]) -> None:
+class _Open:
+    """A collection that is being read. `key` is the offset of the key whose value is due, `own` that of the key it is the value of."""
+
+    __slots__ = ("begin", "is_map", "key", "own")
+
+    def __init__(self, is_map: bool, own: int | None, begin: int) -> None:
+        self.is_map, self.own, self.begin = is_map, own, begin
+        self.key: int | None = None
+
+
+def _note_value(event: Any, stack: list[_Open], found: dict[int, tuple[int, int]]) -> None:
     kind = type(event)
+    begin, end = event.start_mark.index, event.end_mark.index
     if kind in (MappingEndEvent, SequenceEndEvent):
-        stack.pop()
-        maps.pop()
+        closed = stack.pop()
+        if closed.own is not None:
+            found[closed.own] = (closed.begin, max(end, closed.begin + 1))
         return
     if kind not in (ScalarEvent, AliasEvent, MappingStartEvent, SequenceStartEvent):
         return
-    begin, end = event.start_mark.index, event.end_mark.index
-    if stack and maps[-1]:
-        if stack[-1]:
-            found[stack[-1].pop()] = (begin, max(end, begin + 1))
-        else:
-            stack[-1].append(begin)
+    above = stack[-1] if stack else None
+    own: int | None = None
+    if above is not None and above.is_map:
+        own, above.key = above.key, (begin if above.key is None else None)
+        if own is not None:
+            found[own] = (begin, max(end, begin + 1))
     if kind in (MappingStartEvent, SequenceStartEvent):
-        stack.append([])
-        maps.append(kind is MappingStartEvent)
+        stack.append(_Open(kind is MappingStartEvent, own, begin))
 
 
 _MESSAGES: tuple[tuple[str, str, str], ...] = (
@@ -406,6 +417,8 @@ def _syntax_problem(error: yaml.YAMLError, text: Text, problems: Problems) -> No
     if mark is None:
         _reader_problem(error, text, problems)
         return
+    if "unexpected end of stream" in str(getattr(error, "problem", "")):
+        mark = getattr(error, "context_mark", None) or mark  # where the quotes begin says more than where the file ends
     offset = min(mark.index, len(text.text))
     tab = _tab_indentation(text, offset)
     if tab is not None:

@@ -10,11 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from orgform.config.compile import Table, plain_value, words
+from orgform.config.compile import Table, words
 from orgform.config.gate import check_options
 from orgform.config.problems import Problems, listed
-from orgform.config.tree import Map
-from orgform.diagnostics import Source
+from orgform.config.tree import Map, plain_value
 from orgform.kinds import Kinds
 from orgform.model import TargetConfig
 from orgform.providers.base import ProviderSpec
@@ -52,21 +51,23 @@ class Targets:
         if match:
             self._problems.places.mask(match[1])
 
-    def check(self, tree: Any, tables: Mapping[str, Table]) -> tuple[dict[str, TargetConfig], dict[str, str]]:
+    def check(self, config: Map, tables: Mapping[str, Table]) -> tuple[dict[str, TargetConfig], dict[str, str]]:
         """(targets by name, kind -> target)."""
-        targets = {}
+        tree = config.get("targets")
+        targets: dict[str, TargetConfig] = {}
+        before = len(self._problems.found)
         if not isinstance(tree, Map):
             return {}, {}
         if not tree:
-            self._problems.add("ORG401", "`targets` is empty: there is no system to plan against", _TWO_LINES, self._problems.places.at(0))
+            self._problems.add("ORG401", "`targets` is empty: there is no system to plan against", _TWO_LINES, config.mark("targets"))
         for name, written, mark in tree.entries():
             if isinstance(written, Map) and isinstance(written.get("provider"), str):
                 made = self._target(name, written, mark)
                 if made is not None:
                     targets[name] = made
         claims = self._claims(tree, targets)
-        complete = len(targets) == len(tree)
-        if complete and targets:
+        # a target that is wrong in itself may be the one that was to take what nobody takes
+        if len(self._problems.found) == before and "targets" not in self._problems.misshapen:
             self._unclaimed(tree, claims, tables)
             self._closed_words(targets, claims, tables)
         return targets, claims
@@ -93,7 +94,7 @@ class Targets:
             return None
         options = written.without(*_OWN)
         good = [self._secret(n, v, m) if n in spec.secrets else self._open_option(n, v, m) for n, v, m in options.entries()]
-        shape = check_options(options, spec.options, self._problems) if all(good) else False
+        shape = check_options(options, spec.options, self._problems, f"targets.{name}") if all(good) else False
         if all(good) and shape:
             for path in spec.paths:
                 self._path(path, options)
@@ -197,7 +198,3 @@ def _texts(value: Any) -> Iterable[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def place_of(target: TargetConfig) -> Source | None:
-    return target.source

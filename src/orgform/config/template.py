@@ -318,7 +318,8 @@ def _undefined(message: str) -> TemplateProblem:
         return TemplateProblem("ORG102", f"the variable `{name}` is not defined", "", word=name, name=name)
     match = re.search(r"has no (?:attribute|element) '?([^']*)'?$", message)
     fix = "check the name; write `default('...')` behind it where it may be missing"
-    return TemplateProblem("ORG102", f"template: {message[:200]}", fix, word=match[1] if match else "")
+    word = match[1] if match else ""
+    return TemplateProblem("ORG102", f"the value has no `{word}`" if word else f"template: {message[:200]}", fix, word=word)
 
 
 def _plain_data(value: Any, meter: _Meter, depth: int = 0) -> Any:

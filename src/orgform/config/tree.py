@@ -65,6 +65,13 @@ def is_dynamic(value: object) -> bool:
     return isinstance(value, Map | Seq) and value.dynamic
 
 
+def plain_value(value: Any) -> Any:
+    """Without marks: plain dicts and lists."""
+    if isinstance(value, dict):
+        return {k: plain_value(v) for k, v in value.items()}
+    return [plain_value(v) for v in value] if isinstance(value, list | tuple) else value
+
+
 def merged(under: Map, over: Map, *, remove: bool) -> Map:
     """`over` laid on `under`: maps merge, everything else is replaced; with `remove`, a null takes the entry away."""
     marks = dict(zip(under, under.marks, strict=True))

@@ -74,7 +74,7 @@ def _from_file(file: str, data: bytes, specs: Mapping[str, Any], problems: Probl
     if tree is None:
         return {}
     if not isinstance(tree, Map):
-        problems.add("ORG013", "a file of variables must be a map", "write `NAME: VALUE`, one a line", Source(file, 1, 1))
+        problems.add("ORG013", "a file of variables must be a map", "write `NAME: VALUE`, one a line", problems.places.top(file))
         return {}
     values = {}
     for name, value, mark in tree.entries():
