@@ -9,12 +9,14 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from orgform.cli.output import is_terminal, write
+from orgform.cli.output import is_terminal
 from orgform.errors import EXIT_INTERRUPTED
 
+STDERR = 2
 FIRST = "\nInterrupted: finishing what is in flight; Ctrl-C again stops at once.\n"
 SECOND = "\nStopped at once; what was in flight is unknown. Run plan to see what was done.\n"
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it, and nothing else runs after this
@@ -44,8 +46,14 @@ class Interrupts:
         if not self._writing:
             raise KeyboardInterrupt
         if self.event.is_set() and number == signal.SIGINT:
-            write(sys.stderr, SHOW_CURSOR + SECOND if is_terminal(sys.stderr) else SECOND)
+            _say(SHOW_CURSOR + SECOND if is_terminal(sys.stderr) else SECOND)
             os._exit(EXIT_INTERRUPTED)
         if not self.event.is_set():
             self.event.set()
-            write(sys.stderr, FIRST)
+            _say(FIRST)
+
+
+def _say(text: str) -> None:
+    """Past Python's buffers: the signal may have come in the middle of another write to stderr, and that one must go on."""
+    with suppress(OSError):
+        os.write(STDERR, text.encode())

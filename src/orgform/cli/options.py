@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orgform.cli.output import Screen
+from orgform.cli.output import Screen, Seat
 
 if TYPE_CHECKING:
     from orgform.app import Options
@@ -24,8 +24,6 @@ class Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "YYYY-MM-DD"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
         try:
             return datetime.strptime(value.rjust(10, "-"), "%Y-%m-%d").date()
         except ValueError:
@@ -150,9 +148,14 @@ def chosen(values: Mapping[str, Any]) -> Options:
 
 
 def screen(values: Mapping[str, Any]) -> Screen:
-    return Screen(
+    """The screen that a command's options ask for; what goes wrong later is told on it, too."""
+    made = Screen(
         values.get("format") or "text",
         color=values.get("color", True),
         quiet=values.get("quiet", False),
         folder=values.get("folder") or Path(),
     )
+    seat = click.get_current_context().find_object(Seat)
+    if seat:
+        seat.screen = made
+    return made

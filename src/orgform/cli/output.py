@@ -80,6 +80,12 @@ class Screen:
         return answer.strip()
 
 
+class Seat:
+    """Where a command leaves its screen, so that an error is told in the same way as a result."""
+
+    screen: Screen | None = None
+
+
 def screen_for(args: Sequence[str]) -> Screen:
     """The screen for an error, from the bare arguments: they may not have been parsed."""
     asked = _format_in(args)

@@ -64,15 +64,19 @@ class Watch:
         if news.phase not in self._tasks:
             for task in self._tasks.values():
                 self._bar.update(task, visible=False)
-            self._tasks[news.phase] = self._bar.add_task(news.message, total=news.total)
-        self._bar.update(self._tasks[news.phase], description=_safe(news.message), completed=news.done, total=news.total)
+            self._tasks[news.phase] = self._bar.add_task("", total=news.total, count="")
+        task = self._tasks[news.phase]
+        self._bar.update(task, description=_safe(news.message), completed=news.done, total=news.total, count=_count(news))
 
 
 def _line(news: Progress) -> str:
     from orgform.render.words import clean
 
-    of = f" of {news.total:,}" if news.total is not None else ""
-    return f"{clean(news.message)}: {news.done:,}{of}"
+    return f"{clean(news.message)}: {_count(news)}"
+
+
+def _count(news: Progress) -> str:
+    return f"{news.done:,}" if news.total is None else f"{news.done:,} of {news.total:,}"
 
 
 def _safe(message: str) -> str:
@@ -85,9 +89,9 @@ def _safe(message: str) -> str:
 
 def _bar(color: bool) -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[count]}"), TimeElapsedColumn())
     return Progress(
         *columns, console=Console(file=sys.stderr, no_color=not color), transient=True, redirect_stdout=False, redirect_stderr=False
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from orgform.cli.group import root
-from orgform.cli.output import Screen, screen_for
+from orgform.cli.output import Screen, Seat, screen_for
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ConfigInvalid, GuardRefused, OrgformError
 
 PROGRAM = "orgform"
@@ -26,8 +26,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         from orgform.cli.completion import answer
 
         return answer(instruction)
+    seat = Seat()
     try:
-        with root.make_context(PROGRAM, args) as context:
+        with root.make_context(PROGRAM, args, obj=seat) as context:
             code = root.invoke(context)
             return int(code or EXIT_OK)
     except click.exceptions.Exit as stop:
@@ -35,17 +36,17 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
     except click.ClickException as wrong:
-        return _usage(wrong, screen_for(args))
+        return _usage(wrong, seat.screen or screen_for(args))
     except ConfigInvalid as invalid:
-        return _invalid(invalid, screen_for(args))
+        return _invalid(invalid, seat.screen or screen_for(args))
     except OrgformError as error:
-        return _failed(error, screen_for(args))
+        return _failed(error, seat.screen or screen_for(args))
     except BrokenPipeError:
         return EXIT_OK
     except OSError as error:
-        return _system(error, screen_for(args))
+        return _system(error, seat.screen or screen_for(args))
     except Exception as error:
-        return _bug(error, screen_for(args))
+        return _bug(error, seat.screen or screen_for(args))
     finally:
         _close_streams()
 

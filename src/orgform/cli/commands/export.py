@@ -24,25 +24,24 @@ def command(into: Path | None, **values: Any) -> int:
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch
     from orgform.codec import encode_pretty
+    from orgform.render.words import clean, count
 
     paper = screen(values)
     with Watch(paper) as watch:
         found = app.export(chosen(values), into=into, listen=watch, confirm=secret_question(paper, watch))
-    files = found.files
     if paper.format == "json":
-        paper.result(encode_pretty({"format": "orgform.export/1", "files": files, "notes": found.notes}))
-    elif into is None:
-        paper.result(_joined(files))
-    else:
-        paper.result("".join(f"{name}\n" for name in files))
-        paper.note(f"Wrote {len(files)} file{'s' if len(files) != 1 else ''} into {into}." if files else f"{into} is as the live system is.")
+        paper.result(encode_pretty({"format": "orgform.export/1", "files": found.files, "notes": found.notes}))
+        return 0
+    paper.result(_joined(found.files) if into is None else "".join(f"{clean(name)}\n" for name in found.files))
     for note in found.notes:
-        paper.note(note)
+        paper.note(f"note: {clean(note)}")
+    if into is not None:
+        paper.note(f"Wrote {count(len(found.files), 'file')} into {into}." if found.files else f"{into} says all of it already.")
     return 0
 
 
 def _joined(files: dict[str, str]) -> str:
-    """One document; with several files each under a comment with its name."""
+    """One document; where it comes in several files, each stands under a comment with its name."""
     if len(files) == 1:
         return next(iter(files.values()))
     return "\n".join(f"# {name}\n{text}" for name, text in files.items())
