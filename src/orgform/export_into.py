@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from orgform.codec import Struct, encode
-from orgform.config.edit import Document, Pair, Untouchable, is_template
+from orgform.config.edit import Document, Pair, Untouchable, is_null, is_template
 from orgform.export import Tree, entry_of, file_pattern, kept_attributes, text_of, trees
 from orgform.formats import normalise
 from orgform.kinds import Kind, Kinds
@@ -144,9 +144,21 @@ class _Merge:
             return
         kind = self._kinds.of(address)
         left_alone = {*desired.lifecycle.ignore, *desired.lifecycle.seed}
-        for difference in _differences(kind, desired.attributes, self._live[address].attributes):
-            if not any(".".join(difference.path[:n]) in left_alone for n in range(1, len(difference.path) + 1)):
-                self._settle(address, kind, difference)
+        differences = [
+            difference
+            for difference in _differences(kind, desired.attributes, self._live[address].attributes)
+            if not any(".".join(difference.path[:n]) in left_alone for n in range(1, len(difference.path) + 1))
+        ]
+        short = self._as_shorthand(address, kind)
+        if short and any(difference.path != (kind.shorthand,) for difference in differences):
+            # A word cannot say what there is now.
+            differences = [_Difference((), differences[0].declared, entry_of(kind, self._live[address].attributes))]
+        for difference in differences:
+            self._settle(address, kind, difference)
+
+    def _as_shorthand(self, address: Address, kind: Kind) -> bool:
+        place = next(iter(self._in_precedence(address)), None)
+        return bool(kind.shorthand and place and place.pair.value.id == "scalar" and not is_null(place.pair.value))
 
     def _settle(self, address: Address, kind: Kind, difference: _Difference) -> None:
         try:
@@ -304,7 +316,7 @@ class _Merge:
     # What is said
 
     def _note_difference(self, address: Address, difference: _Difference, reason: str) -> None:
-        path = ".".join(difference.path)
+        path = ".".join(difference.path) or "it"
         now = "is empty" if difference.live is _MISSING else f"is {_shown(difference.live)}"
         self._notes.append(f"{address}: {path} {now} in the live system; {self._source(address)} has it from {reason}: change it there")
 

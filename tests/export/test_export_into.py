@@ -11,7 +11,7 @@ import pytest
 from orgform.codec import replace
 from orgform.config import load_config
 from orgform.export_into import Merged, merge_into
-from orgform.kinds import load_kinds
+from orgform.kinds import Kind, Kinds, load_kinds
 from orgform.model import Address, Config, Live
 from orgform.providers import find_spec, spec_names
 
@@ -55,8 +55,8 @@ workspaces:
 class Kept:
     """A folder with files, and the live system as its config declares it."""
 
-    def __init__(self, folder: Path, files: dict[str, str], env: str | None = None) -> None:
-        self.folder, self.files, self.env = folder, dict(files), env
+    def __init__(self, folder: Path, files: dict[str, str], env: str | None = None, kinds: Kinds = KINDS) -> None:
+        self.folder, self.files, self.env, self.kinds = folder, dict(files), env, kinds
         self.write(files)
         self.config = self.load()
         self.live = {a: Live({k: v for k, v in d.attributes.items() if v is not None}) for a, d in self.config.desired.items()}
@@ -67,7 +67,7 @@ class Kept:
             (self.folder / name).write_text(text, encoding="utf-8")
 
     def load(self) -> Config:
-        return load_config(self.folder, kinds=KINDS, specs=find_spec, spec_names=spec_names, today=TODAY, env=self.env)
+        return load_config(self.folder, kinds=self.kinds, specs=find_spec, spec_names=spec_names, today=TODAY, env=self.env)
 
     def put(self, address: str, **attributes: Any) -> None:
         old = self.live.get(Address(address), Live({})).attributes
@@ -79,7 +79,7 @@ class Kept:
 
     def merge(self) -> Merged:
         texts = {name: text for name, text in self.files.items() if name.endswith(".yaml")}
-        return merge_into(texts, self.live, KINDS, self.config, read=KINDS, env=self.env)
+        return merge_into(texts, self.live, self.kinds, self.config, read=self.kinds, env=self.env)
 
     def settle(self) -> Merged:
         """Merges, writes, and holds what must hold then: the config declares what is live."""
@@ -87,7 +87,7 @@ class Kept:
         self.write(merged.files)
         config = self.load()
         assert {a: {k: v for k, v in d.attributes.items() if v is not None} for a, d in config.desired.items()} == {
-            a: {k: v for k, v in r.attributes.items()} for a, r in self.live.items()
+            a: r.attributes for a, r in self.live.items()
         }
         assert merged.notes == ()
         return merged
@@ -292,3 +292,44 @@ def test_long_values_are_shortened_in_notes(generated: Kept) -> None:
     address = Address("member/dan@acme.com")
     generated.live[address] = replace(generated.live[address], attributes={"name": "D" * 200})
     assert "DDD… in the live system" in generated.merge().notes[0]
+
+
+def test_rules_and_permissions_below_change_in_place(tmp_path: Path) -> None:
+    below = "    auto_top_up:   # since spring\n      threshold: 50\n      amount: 200\n"
+    roles = "roles:\n  seller: {scope: workspace, permissions: [a.read, b.write]}\n"
+    kept = Kept(tmp_path, {"company.yaml": COMPANY + below + roles})
+    kept.put("auto_top_up/hq", threshold=75)
+    kept.put("role/seller", permissions=["b.write", "c.read"])
+    changed = (below.replace("50", "75"), roles.replace("a.read, b.write", "b.write, c.read"))
+    assert kept.settle().files == {"company.yaml": COMPANY + changed[0] + changed[1]}
+
+
+def hooks() -> Kinds:
+    properties = {"url": {"type": "string"}, "events": {"type": "array", "items": {"type": "string"}, "x-set": True}}
+    extra = {"x-kind": "hook", "x-collection": "hooks", "x-parent": "workspace", "x-key": {"name": "key", "format": "slug"}}
+    return Kinds([*KINDS.values(), Kind({**extra, "x-shorthand": "url", "type": "object", "properties": properties})])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "written"),
+    [
+        ({"url": "https://b.example"}, "    hooks: {h: https://b.example} # one\n"),
+        ({"events": ["x"]}, '    hooks: {h: {url: "https://a.example", events: [x]}} # one\n'),
+        ({"events": ["x"], "url": "https://b.example"}, '    hooks: {h: {url: "https://b.example", events: [x]}} # one\n'),
+    ],
+)
+def test_a_word_that_no_longer_says_it_all_becomes_a_map(attributes: dict[str, Any], written: str, tmp_path: Path) -> None:
+    kept = Kept(tmp_path, {"company.yaml": COMPANY + "    hooks: {h: https://a.example} # one\n"}, kinds=hooks())
+    kept.put("hook/hq/h", **attributes)
+    text = kept.settle().files["company.yaml"]
+    assert text in (COMPANY + written, COMPANY + written.replace("https://b.example}", '"https://b.example"}'))
+
+
+def test_places_that_cannot_take_anything_new_are_told(tmp_path: Path) -> None:
+    below = "    tags: *none\n"
+    text = COMPANY.replace("    name: Headquarters\n", "    name: Headquarters\n    labels: &none {}\n") + below
+    kept = Kept(tmp_path, {"company.yaml": text})
+    kept.put("tag/hq/vip", color="red")
+    merged = kept.merge()
+    assert merged.files == {}
+    assert merged.notes == ("tag/hq/vip: new in the live system; it cannot be added to company.yaml, which has an alias there",)

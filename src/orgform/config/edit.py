@@ -122,7 +122,7 @@ class Document:
             self._check(holder)
         if mapping is not None and mapping.id == "mapping":
             self._pending_of(mapping).added.append((escape_template(key), _escaped(value)))
-        elif holder is not None and _is_null(mapping):
+        elif holder is not None and is_null(mapping):
             # Several may come into one place that is empty now.
             self._pending_of(mapping).added.append((escape_template(key), _escaped(value)))
         elif mapping is None:
@@ -170,7 +170,7 @@ class Document:
         return _Edit(start, end, shown)
 
     def _render(self, node: Node, pending: _Pending) -> Iterator[_Edit]:
-        count = 0 if _is_null(node) else len(node.value)
+        count = 0 if is_null(node) else len(node.value)
         if count == len(pending.removed):
             yield from self._render_anew(node, pending)
         elif node.flow_style:
@@ -353,7 +353,8 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
     return runs
 
 
-def _is_null(node: Node) -> bool:
+def is_null(node: Node) -> bool:
+    """Whether nothing stands there: `acme.com:`."""
     return node is not None and node.id == "scalar" and not node.style and node.value in ("", "~", "null", "Null", "NULL")
 
 
