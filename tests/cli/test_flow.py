@@ -181,9 +181,38 @@ def test_export(acme: Path, tmp_path: Path) -> None:
     assert "alice@acme.com" in printed.stdout
     code, found = document("export", "-C", acme)
     assert (code, found["format"]) == (0, "orgform.export/1")
+    assert found["files"] == dict.fromkeys(found["files"], printed.stdout)
     into = run("export", "-C", acme, "--into", tmp_path / "out")
     assert into.returncode == 0, into.stderr
     assert sorted(into.stdout.split()) == sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.yaml"))
+
+
+def test_an_export_into_what_says_all_of_it_changes_nothing(acme: Path) -> None:
+    apply(acme)
+    assert "Wrote 1 file into" in run("export", "-C", acme, "--into", acme).stderr, "defaults of the live system are written"
+    before = (acme / "company.yaml").read_bytes()
+    done = run("export", "-C", acme, "--into", acme)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "says all of it already" in done.stderr
+    assert (acme / "company.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"), [("markdown", "## orgform apply\n\nApplied: 9 created"), ("github", "::notice title=orgform apply::Applied")]
+)
+def test_other_forms_of_a_report(acme: Path, format: str, begins: str) -> None:
+    done = run("apply", "-C", acme, "--yes", "--format", format)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"), [("markdown", "## orgform: the config is valid"), ("html", "<!doctype html>"), ("github", "The config is valid.")]
+)
+def test_other_forms_of_a_valid_config(acme: Path, format: str, begins: str) -> None:
+    done = run("validate", "-C", acme, "--format", format)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
 
 
 def test_access(acme: Path) -> None:

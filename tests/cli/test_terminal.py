@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from orgform.testing.server import running_server
 from tests.cli.process import PATIENCE, Terminal, run
 
 MANY = 12_000
@@ -60,7 +63,37 @@ def test_quiet_still_shows_what_one_is_asked_about(acme: Path) -> None:
 def test_no_colour_where_none_is_wanted(acme: Path, env: dict[str, str]) -> None:
     with Terminal("plan", cwd=acme, env=env) as terminal:
         assert terminal.end() == 0
-        assert "\x1b" not in terminal.output
+        assert re.findall(r"\x1b\[[0-9;]*m", terminal.output) == []
+        assert "TERM" not in env or "\x1b" not in terminal.output
+
+
+@pytest.fixture
+def remote(acme: Path, tmp_path: Path) -> Iterator[Path]:
+    """The company behind a URL, with a token that nobody has allowed to go there."""
+    with running_server(tmp_path / "server.db") as server:
+        company = acme / "company.yaml"
+        target = f"provider: orgform, url: {server.url}, token: env:ACME_TOKEN"
+        company.write_text(company.read_text().replace("provider: local, database: acme.db", target))
+        yield acme
+
+
+def test_a_secret_goes_where_it_was_allowed_to_go(remote: Path) -> None:
+    with Terminal("apply", cwd=remote, env={"ACME_TOKEN": "s3cr3t-token"}) as terminal:
+        terminal.until("Type yes to allow: ").type("yes\n").until(QUESTION).type("yes\n")
+        assert terminal.end() == 0
+        assert "s3cr3t-token" not in terminal.output
+    again = run("plan", "-C", remote, "--detailed-exitcode", env={"ACME_TOKEN": "s3cr3t-token"})
+    assert again.returncode == 0, "an applied pair is known"
+
+
+def test_a_secret_that_nobody_allowed_stays(remote: Path) -> None:
+    with Terminal("plan", cwd=remote, env={"ACME_TOKEN": "s3cr3t-token"}) as terminal:
+        terminal.until("Type yes to allow: ").type("no\n")
+        assert terminal.end() == 1
+    refused = run("plan", "-C", remote, env={"ACME_TOKEN": "s3cr3t-token"})
+    assert refused.returncode == 1
+    assert "--allow-target" in refused.stderr
+    assert "s3cr3t-token" not in refused.stderr + terminal.output
 
 
 def test_errors_are_coloured_on_a_terminal(acme: Path) -> None:

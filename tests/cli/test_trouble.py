@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from orgform.cli.trouble import redact
+from orgform.cli.trouble import describe, redact
 from tests.cli.process import environment
 
 SECRET = "s3cr3t-t0ken-value"
@@ -75,6 +75,10 @@ def test_every_failure_has_its_exit_code_and_its_sentence(line: str, code: int, 
     done = broken(line)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(told)
+
+
+def test_a_bug_without_a_place_of_ours() -> None:
+    assert describe(ValueError())[0] == "this is a bug in orgform: ValueError at an unknown place"
 
 
 def test_redaction_leaves_what_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,6 @@ def test_version_imports_nothing_of_the_core() -> None:
         "yaml",
         "httpx",
         "sqlalchemy",
-        "inspect2",
     }
     assert "importlib.metadata" not in loaded
 

@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 
 from orgform.codec import decode, encode_pretty
-from orgform.model import AccessDelta, AccessItem, Plan
-from orgform.render import markdown, text, view
+from orgform.model import AccessDelta, AccessItem, GuardVerdict, Plan
+from orgform.render import html, markdown, text, view
 from orgform.render.values import created, differences, dig, show
 from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
 from tests.render import plans
@@ -97,6 +97,27 @@ def test_80_columns_are_enough(name: str) -> None:
 def test_a_refusal_names_the_words_to_copy_in_one_piece() -> None:
     page = text.plan(plans.doc(plans.everything()), color=False, width=40)
     assert "override: --allow 'deletes:membership/brand-x-us/*'\n" in page
+
+
+def refused(items: int) -> Plan:
+    guard = GuardVerdict(
+        "deletes", "refused", "too many", tuple(f"tag/t{i}" for i in range(items)), "policy.deletes.count: 20", "--allow 'deletes:tag/*'"
+    )
+    return plans.make(guards=(guard,))
+
+
+def test_a_long_refusal_is_counted() -> None:
+    assert "... and 480 more; --format json shows all" in text.plan(plans.doc(refused(500)), color=False, width=80)
+    assert "- ... and 400 more" in markdown.plan(plans.doc(refused(500)))
+    assert "<li>... and 500 more</li>" in html.plan(plans.doc(refused(1_500)))
+
+
+def test_a_page_folds_and_opens_what_is_grave() -> None:
+    page = html.plan(plans.doc(plans.large(3_000, 4)))
+    assert "... and 2,000 more members to create; --format json shows all" in page
+    assert '<details class="block" open><summary>Asked for by the config (3,004)</summary>' in page
+    harmless = html.plan(plans.doc(plans.large(3_000, 0)))
+    assert '<details class="block"><summary>Asked for by the config (3,000)</summary>' in harmless
 
 
 def test_values_say_their_type() -> None:

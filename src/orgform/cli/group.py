@@ -60,9 +60,6 @@ class Root(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(OVERVIEW)
 
-    def get_short_helps(self) -> dict[str, str]:
-        return COMMANDS
-
 
 def _meant(name: str) -> str:
     import difflib

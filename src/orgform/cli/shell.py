@@ -41,8 +41,6 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _invalid(invalid, seat.screen or screen_for(args))
     except OrgformError as error:
         return _failed(error, seat.screen or screen_for(args))
-    except BrokenPipeError:
-        return EXIT_OK
     except OSError as error:
         return _system(error, seat.screen or screen_for(args))
     except Exception as error:

@@ -32,16 +32,9 @@ def command(into: Path | None, **values: Any) -> int:
     if paper.format == "json":
         paper.result(encode_pretty({"format": "orgform.export/1", "files": found.files, "notes": found.notes}))
         return 0
-    paper.result(_joined(found.files) if into is None else "".join(f"{clean(name)}\n" for name in found.files))
+    paper.result("\n".join(found.files.values()) if into is None else "".join(f"{clean(name)}\n" for name in found.files))
     for note in found.notes:
         paper.note(f"note: {clean(note)}")
     if into is not None:
         paper.note(f"Wrote {count(len(found.files), 'file')} into {into}." if found.files else f"{into} says all of it already.")
     return 0
-
-
-def _joined(files: dict[str, str]) -> str:
-    """One document; where it comes in several files, each stands under a comment with its name."""
-    if len(files) == 1:
-        return next(iter(files.values()))
-    return "\n".join(f"# {name}\n{text}" for name, text in files.items())
