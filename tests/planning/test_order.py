@@ -6,7 +6,7 @@ import pytest
 
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kind, Kinds
-from orgform.model import Change
+from orgform.model import Address, Change
 from orgform.planning.order import Dependency, dependencies, needed, ordered
 from tests.planning.worlds import KINDS, change
 
@@ -179,3 +179,17 @@ def test_what_is_needed_is_followed_to_its_end() -> None:
 
 def test_nothing_is_in_order() -> None:
     assert ordered([], KINDS) == () and dependencies([], KINDS) == []
+
+
+def test_a_tree_is_turned_over_from_the_top_down() -> None:
+    changes = [
+        change("update", "workspace/hung", {"parent": None}, {"parent": "a"}),
+        change("update", "workspace/low", {"parent": "a"}, {"parent": "mid"}),
+        change("update", "workspace/mid", {"parent": "low"}, {"parent": "top"}),
+        change("update", "workspace/loose", {"parent": "a"}, {"parent": None}),
+    ]
+    depth = {Address("workspace/low"): 2, Address("workspace/mid"): 1}
+    found = ordered(changes, KINDS, depth=depth)
+    assert addresses(found) == ["workspace/loose", "workspace/mid", "workspace/low", "workspace/hung"]
+    assert [finish for _, finish in dependencies(found, KINDS)] == [set(), {0}, {1}, {2}]
+    assert [finish for _, finish in dependencies(changes[:1] * 2, KINDS)] == [set(), set()]

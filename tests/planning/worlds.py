@@ -81,8 +81,9 @@ def states(draw: st.DrawFn) -> dict[Address, Attributes]:
         owner = {"owner": draw(st.sampled_from(members))} if members and draw(st.booleans()) else {}
         found[f"feature/{feature}"] = {"type": "number", "default": draw(st.integers(0, 2)), **owner}
     workspaces = some(WORKSPACES)
-    for index, key in enumerate(workspaces):
-        parent = {"parent": draw(st.sampled_from(workspaces[:index]))} if index and draw(st.booleans()) else {}
+    tree = draw(st.permutations(workspaces))
+    for index, key in enumerate(tree):
+        parent = {"parent": draw(st.sampled_from([*tree[:index], None]))} if draw(st.booleans()) else {}
         settings = st.fixed_dictionaries(
             {}, optional={"timezone": words, "thresholds": st.dictionaries(st.sampled_from("rs"), st.integers(0, 2))}
         )

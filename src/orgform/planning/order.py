@@ -9,7 +9,7 @@ admin's access, 4 what takes a company admin's. A change is never in an earlier 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from orgform.diagnostics import Diagnostic
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Change
-from orgform.planning.effect import Effect, effects
+from orgform.planning.effect import Effect, effects, value_at
 
 #: (must be done first and must have succeeded, must merely be finished first): indices into the changes
 Dependency = tuple[frozenset[int], frozenset[int]]
@@ -38,12 +38,15 @@ class References(Struct, frozen=True):
     soft: Edges
 
 
-def ordered(changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None) -> tuple[Change, ...]:
-    """The changes in the order in which one worker would do them; `known`: their effects, where they were asked for already.
+def ordered(
+    changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None, depth: Mapping[Address, int] | None = None
+) -> tuple[Change, ...]:
+    """The changes in the order in which one worker would do them. `known`: their effects, where they were asked for already; `depth`:
+    how far from the top of its tree a resource will be (without it, the order that the changes have).
 
     Raises `ConfigInvalid` where references go round in a circle.
     """
-    graph = _Graph(changes, kinds, known)
+    graph = _Graph(changes, kinds, known, depth or {})
     return tuple(changes[i] for i in sorted(range(len(changes)), key=graph.rank))
 
 
@@ -116,10 +119,17 @@ def _referents(address: Address, attributes: Attributes | None, kinds: Kinds) ->
 class _Graph:
     """References, effects, phases and levels of the changes, each computed once."""
 
-    def __init__(self, changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None) -> None:
+    def __init__(
+        self, changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None, depth: Mapping[Address, int] | None = None
+    ) -> None:
         self.changes = changes
         self.effects = known or effects(changes, kinds)
         self.references = references_between(changes, kinds)
+        for chain in _transplants(changes, kinds, depth or {}):
+            for earlier, later in pairwise(chain):
+                self.references.finish[later].add(earlier)
+            for index in chain:
+                self.references.soft[index].difference_update(chain)
         hard = [m | f for m, f in zip(self.references.must, self.references.finish, strict=True)]
         waves = _waves(hard, changes)
         self.phase = [_phase(c, e) for c, e in zip(changes, self.effects, strict=True)]
@@ -177,6 +187,25 @@ class _Graph:
             grants.get(effect.scope, _NONE).union(must) if effect.takes_admin else frozenset(must)
             for must, effect in zip(self.references.must, self.effects, strict=True)
         ]
+
+
+def _transplants(changes: Sequence[Change], kinds: Kinds, depth: Mapping[Address, int]) -> Iterator[list[int]]:
+    """Chains that keep a tree a tree while several of its members change their place (workspaces their `parent`).
+
+    First those that come loose, then those that change hands, from the top down, then those that are hung up: so nothing is ever put
+    below itself. Where all come loose or all are hung up there is nothing to mind.
+    """
+    moving: dict[tuple[str, ...], list[tuple[int, int, int]]] = {}
+    for index, change in enumerate(changes):
+        kind = kinds.of(change.address)
+        for reference in kind.references if change.action == "update" and not change.moved_from else ():
+            old, new = (value_at(a, reference.path) for a in (change.before, change.after))
+            if reference.acyclic and old != new:
+                turn = 0 if not new else 1 if old else 2
+                moving.setdefault((kind.name, *reference.path), []).append((turn, depth.get(change.address, 0), index))
+    for turns in moving.values():
+        if {turn for turn, _, _ in turns} not in ({0}, {2}):
+            yield [index for _, _, index in sorted(turns)]
 
 
 def _phase(change: Change, effect: Effect) -> int:

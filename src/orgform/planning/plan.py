@@ -6,16 +6,16 @@ Invariant: pure. Equal inputs give byte-equal plans: everything is sorted, and t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic, sort_diagnostics
-from orgform.kinds import Kind, Kinds
-from orgform.model import AccessDelta, Address, Attributes, Base, Change, Plan, PlanTarget, Remember, Unmanaged, kind_of
+from orgform.kinds import Kind, Kinds, Reference
+from orgform.model import AccessDelta, Address, Attributes, Base, Change, Plan, PlanTarget, Remember, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
-from orgform.planning.effect import Effect, effects, shrinks
+from orgform.planning.effect import Effect, effects, shrinks, value_at
 from orgform.planning.extras import costs, estimate, notable
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import needed, ordered
@@ -33,7 +33,7 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     findings = _Findings(inputs, scope, kinds)
     chosen = findings.chosen()
     told = effects(chosen, kinds)
-    changes = ordered(_with_risk(chosen, told, kinds), kinds, told)
+    changes = ordered(_with_risk(chosen, told, kinds), kinds, told, _depths(chosen, scope, kinds))
     access = _access(scope, changes, kinds)
     facts = Facts(inputs, scope, kinds, changes, access, findings.incomplete, findings.protected(changes, deleted=True))
     counts = Counter(c.action for c in changes)
@@ -214,6 +214,31 @@ def _with_risk(changes: Sequence[Change], told: Sequence[Effect], kinds: Kinds) 
     """An update that takes access, or something out of a set, is destructive."""
     takes = (c.action == "update" and (e.takes or shrinks(c, kinds.of(c.address))) for c, e in zip(changes, told, strict=True))
     return [replace(c, risk="destructive") if t else c for c, t in zip(changes, takes, strict=True)]
+
+
+def _depths(changes: Sequence[Change], scope: Scope, kinds: Kinds) -> dict[Address, int]:
+    """How far from the top of its tree each updated resource will be, for kinds that stand in one."""
+    after = {c.address: c.after for c in changes if c.after is not None}
+    found: dict[Address, int] = {}
+    for change in changes:
+        for reference in kinds.of(change.address).references if change.action == "update" else ():
+            if reference.acyclic:
+                found[change.address] = sum(1 for _ in _above(change.address, reference, after, scope))
+    return found
+
+
+def _above(address: Address, reference: Reference, after: Mapping[Address, Attributes], scope: Scope) -> Iterator[Address]:
+    """What will be above a resource, nearest first; a circle ends where it closes."""
+    seen: set[Address] = set()
+    while address not in seen:
+        seen.add(address)
+        live = scope.live.get(address)
+        own = after.get(address, {})
+        key = value_at(own if reference.path[0] in own else live.attributes if live else None, reference.path)
+        if not key:
+            return
+        address = address_of(reference.kind, str(key))
+        yield address
 
 
 def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:

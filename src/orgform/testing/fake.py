@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from orgform.codec import Struct
-from orgform.kinds import Kinds, load_kinds
+from orgform.kinds import Kinds, Reference, load_kinds
 from orgform.model import Address, Attributes, Attribution, Live, kind_of
 from orgform.planning.diff import patched
 from orgform.planning.scope import relabel
@@ -159,6 +159,18 @@ class FakeProvider(Provider):
         for referent in (*self.kinds.identity_references(address), *named):
             if referent not in self.resources and referent != address and not self.kinds.is_builtin(referent):
                 raise Refused(f"{address} names {referent}, which does not exist")
+        for reference in self.kinds.of(address).references:
+            if reference.acyclic and self._comes_back(address, attributes, reference):
+                raise Refused(f"{address}: {'.'.join(reference.path)} goes round in a circle")
+
+    def _comes_back(self, address: Address, attributes: Attributes, reference: Reference) -> bool:
+        seen: set[Address] = set()
+        here: Address | None = address
+        while here and here not in seen:
+            seen.add(here)
+            own = attributes if here == address else self.resources[here].attributes if here in self.resources else {}
+            here = next((to for ref, to in self.kinds.attribute_references(here, own) if ref.path == reference.path), None)
+        return here is not None
 
 
 class _Order(Struct):
