@@ -144,10 +144,10 @@ class Checker:
         return table.attributes[index] if index is not None else table.kind.builtin.get(key_of(address), {})
 
     def _dangling(self, references: tuple[Reference, ...], word: str, at: int | Source | None, address: Address) -> None:
-        if self._problems.partial:
-            return
         named = resolve(references, word)
         kind = self._kinds[kind_of(named)]
+        if self._problems.partial or kind.collection in self._problems.refused_sections:
+            return
         prefix = word.removesuffix(key_of(named))
         known = [prefix + key for key in (*map(key_of, self._tables[kind.name].rows), *kind.builtin)]
         others = [r.prefix + key_of(a) for r in references if r.kind != kind.name for a in self._tables[r.kind].rows]

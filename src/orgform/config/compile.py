@@ -158,8 +158,7 @@ class Compiler:
         value = body[name]
         key = parent.partition("/")[2]
         if kind.singleton:
-            if value is not None:
-                self._row(kind, address_of(kind.name, key), value, body.mark(name), above)
+            self._row(kind, address_of(kind.name, key), value, body.mark(name), above)
         elif isinstance(value, Map):
             self._collection(kind, value, key, above)
 

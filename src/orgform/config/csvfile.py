@@ -83,7 +83,7 @@ class _Reader:
         except csv.Error as error:
             self._text.rows.append(starts[line])
             self._bad_csv(error, self._text.base + starts[line])
-        return new_map(values.items(), marks, any("use" in row for row in values.values()) if "use" in header else False)
+        return new_map(values.items(), marks, "use" in header)
 
     def _add(self, values: dict[str, Any], marks: list[int], made: tuple[str, Map] | None, mark: int) -> None:
         if made is None:
@@ -150,6 +150,7 @@ class _Reader:
                 cell = row[index]
                 if cell:
                     _put(made, name, memo(cell, cell) if convert is None else convert(cell, mark + index), mark + index)
+            made.dynamic = "use" in made
             return memo(key, key), made
 
         return make
@@ -179,7 +180,7 @@ def _converter(kind: Kind, name: str) -> Callable[[str, int], Any] | None:
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "array" in kinds or name == "use":
         return _list
-    if {"boolean", "integer", "number"} & set(kinds) and not ("string" in kinds and len(kinds) == 1):
+    if {"boolean", "integer", "number"} & set(kinds) or not {"type", "enum", "const"} & set(prop):
         return lambda cell, mark: _scalar(cell)
     return None
 

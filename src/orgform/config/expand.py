@@ -56,8 +56,10 @@ class Expander:
         entries = []
         for name, value, mark in [*base.entries(), *((n, None, m) for n, _, m in over.entries() if n not in base)]:
             kind = self._kinds.top_level.get(name)
-            if name in over and over[name] is None:
-                continue
+            if name in over and not isinstance(over[name], Map):
+                mark = over.mark(name)
+                if over[name] is None:
+                    continue
             if kind is not None:
                 value = self._section(kind, value, over.get(name), self._variables, mark)
             elif name in _RAW:
@@ -129,6 +131,8 @@ class Expander:
                 entries[key] = Entry(key, without_nulls(value), None, inner, at)
             else:
                 below.over = value
+                if not isinstance(value, Map):
+                    below.mark = at
                 below.scope = {**below.scope, **inner}
 
     def _keyed(self, raw: Map, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any, Mapping[str, Any], int]]:

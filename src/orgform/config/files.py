@@ -28,7 +28,9 @@ class FileProblem(Exception):
 
 
 class Listing(Struct, frozen=True):
-    """`files`: the config's YAML files, relative paths with `/`, sorted. `problems`: what is not read, and why."""
+    """`files`: the config's YAML files, relative paths with `/`, sorted. `environments`: names of the files in `environments/`.
+    `problems`: what is not read, and why.
+    """
 
     files: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
@@ -93,7 +95,7 @@ class FolderFiles:
             )
         walk = _Walk(self._root)
         walk.folder("")
-        environments = tuple(sorted(_stem(f) for f in walk.below_environments))
+        environments = tuple(sorted(walk.below_environments))
         return Listing(tuple(sorted(walk.found.values())), environments, tuple(walk.problems))
 
     def read(self, path: str, limit: int) -> bytes:
@@ -192,7 +194,3 @@ def _unreadable(path: str, error: OSError) -> FileProblem:
 
 def _within(root: str, path: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(".yaml").removesuffix(".yml")

@@ -58,6 +58,7 @@ def explain(tree: Map, schema: Mapping[str, Any], problems: Problems, where: str
     # unknown keys first: what is missing is often there under a wrong name, and then it is told once
     for error in sorted(Draft202012Validator(schema).iter_errors(tree), key=lambda error: error.validator != "additionalProperties"):
         refused.update(explainer.explain(error))
+    problems.refused_sections.update(str(path[0]) for path in refused if len(path) == 1)
     pruned: Map = _pruned(tree, refused)
     return pruned
 

@@ -68,7 +68,7 @@ class GitFiles:
             if mode not in _FILES or any(part.startswith(".") for part in path.split("/")):
                 continue
             if folder == ENVIRONMENTS and is_config_name(name):
-                environments.append(name.removesuffix(".yaml").removesuffix(".yml"))
+                environments.append(name)
             elif path.split("/")[0] != ENVIRONMENTS and (is_config_name(name) or mode == _LINK):
                 try:
                     target = self._resolve(path)

@@ -152,21 +152,19 @@ class Loader:
         env = self._given.env
         if env is None:
             return None
-        for name in (f"{ENVIRONMENTS}/{env}.yaml", f"{ENVIRONMENTS}/{env}.yml"):
-            if env in known and (tree := self._yaml(name, quiet=name.endswith(".yaml"))) is not None:
-                return tree
-        if env not in known:
-            otherwise = f"there are {listed(known)}" if known else f"write `{ENVIRONMENTS}/{env}.yaml`"
-            fix = self._problems.meant(env, known, otherwise)
-            self._problems.add("ORG022", f"there is no environment `{env}`", fix, Source(f"{ENVIRONMENTS}/{env}.yaml"))
+        file = next((name for name in (f"{env}.yaml", f"{env}.yml") if name in known), None)
+        if file is not None:
+            return self._yaml(f"{ENVIRONMENTS}/{file}")
+        names = sorted({name.rpartition(".")[0] for name in known})
+        fix = self._problems.meant(env, names, f"there are {listed(names)}" if names else f"write `{ENVIRONMENTS}/{env}.yaml`")
+        self._problems.add("ORG022", f"there is no environment `{env}`", fix, Source(f"{ENVIRONMENTS}/{env}.yaml"))
         return None
 
-    def _yaml(self, file: str, *, quiet: bool = False) -> Map | None:
+    def _yaml(self, file: str) -> Map | None:
         try:
             data = self._given.files.read(file, source_files.MAX_YAML)
         except FileProblem as problem:
-            if not (quiet and problem.code == "ORG003"):
-                self._file_problem(problem)
+            self._file_problem(problem)
             return None
         tree = read_yaml(data, file, self._problems, self._memo)
         if tree is None or isinstance(tree, Map):

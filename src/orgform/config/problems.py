@@ -18,7 +18,8 @@ _COMPARISONS = 300_000
 
 
 class Problems:
-    """`failed_files` were not read whole; `broken_values`: a template gave nothing; `misshapen`: sections with something of a wrong shape."""
+    """`failed_files` were not read whole; `broken_values`: a template gave nothing; `misshapen`: sections with a wrong shape
+    somewhere in them, `refused_sections` as a whole."""
 
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
@@ -26,6 +27,7 @@ class Problems:
         self.failed_files: set[str] = set()
         self.broken_values = False
         self.misshapen: set[str | int] = set()
+        self.refused_sections: set[str] = set()
         self._comparisons = _COMPARISONS
 
     @property

@@ -155,6 +155,8 @@ def _clean(prop: Any) -> Any:
     for name, inner in made.get("properties", {}).items():
         if name not in made.get("required", ()):
             made["properties"][name] = _nullable(inner)
+    if isinstance(made.get("additionalProperties"), dict):
+        made["additionalProperties"] = _nullable(made["additionalProperties"])
     return made
 
 
