@@ -40,7 +40,7 @@ def lines(plan: Plan, sign: str) -> list[str]:
 
 def test_creates_are_folded_and_counted() -> None:
     page = text.plan(plans.doc(plans.large(10_000, 0)), color=False, width=80)
-    assert "... and 9,980 more members to create; --format json shows all" in page
+    assert "... and 9,970 more members to create; --format json shows all" in page
     assert len(page.splitlines()) < 80
 
 
@@ -71,6 +71,10 @@ def test_folding_hides_no_few_and_no_conflict() -> None:
     ]
     group = view.grouped(mixed, 20)[0]
     assert (len(group.changes), group.folded) == (23, {"create": 80})
+    tall = [{"action": "create", "address": f"tag/{i}", "after": dict.fromkeys("abcd", 1)} for i in range(100)]
+    assert view.grouped(tall, 20)[0].folded == {"create": 96}
+    wide = [{"action": "update", "address": f"tag/{i}", "fields": [{"path": p} for p in "abc"]} for i in range(100)]
+    assert view.grouped(wide, 20)[0].folded == {"update": 95}
 
 
 def test_everybody_who_loses_access_is_named() -> None:
@@ -113,9 +117,9 @@ def test_a_long_refusal_is_counted() -> None:
 
 
 def test_a_page_folds_and_opens_what_is_grave() -> None:
-    page = html.plan(plans.doc(plans.large(3_000, 4)))
-    assert "... and 2,000 more members to create; --format json shows all" in page
-    assert '<details class="block" open><summary>Asked for by the config (3,004)</summary>' in page
+    page = html.plan(plans.doc(plans.large(4_000, 4)))
+    assert "... and 1,000 more members to create; --format json shows all" in page
+    assert '<details class="block" open><summary>Asked for by the config (4,004)</summary>' in page
     harmless = html.plan(plans.doc(plans.large(3_000, 0)))
     assert '<details class="block"><summary>Asked for by the config (3,000)</summary>' in harmless
 

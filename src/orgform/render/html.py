@@ -33,7 +33,7 @@ from orgform.render.view import (
 from orgform.render.words import clean, count, noun, plural
 
 Doc = Mapping[str, Any]
-PER_KIND = 1_000
+PER_KIND = 3_000
 LISTED = 1_000
 OPEN = 50  # sections with more changes start folded
 

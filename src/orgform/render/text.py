@@ -35,10 +35,11 @@ from orgform.render.words import Paint, clean, count, cut, hang, listing, noun, 
 
 __all__ = ["access", "diagnostics", "history", "plan", "providers", "report", "validation"]
 
-PER_KIND = 20  # creates and updates of one kind that are shown before the rest is counted
+PER_KIND = 30  # lines of creates, and of updates, of one kind before the rest is counted
+FEW = 20
 UNMANAGED = 10
 NOTES = 10
-GAINING = 20
+GAINING = 12
 GUARD_ITEMS = 20
 MORE = "--format json shows all"
 
@@ -63,6 +64,7 @@ class Page:
 
     def __init__(self, paint: Paint, width: int, quiet: bool, many_targets: bool) -> None:
         self.paint, self.width, self.quiet, self.many_targets = paint, width, quiet, many_targets
+        self.room = width * 5 // 8  # what names and paths may take of a line before values go below
 
     def title(self, text: str, note: str = "", style: str = "bold") -> list[str]:
         bold = self.paint(style, text)
@@ -93,9 +95,9 @@ class Page:
             above = roomy
 
     def group(self, group: Group, drift: bool) -> Iterator[str]:
-        label_width = min(max((width_of(clean(c.get("label") or "")) for c in group.changes), default=0), self.width // 3)
+        label_width = min(max((width_of(clean(c.get("label") or "")) for c in group.changes), default=0), self.width // 2 - 10)
         heads = [self.head_of(c, label_width) for c in group.changes]
-        column = min(max(map(width_of, heads), default=0), self.width // 2)
+        column = min(max(map(width_of, heads), default=0), self.room)
         for change, head in zip(group.changes, heads, strict=True):
             yield from self.change(change, head, column, drift)
         for action, hidden in group.folded.items():
@@ -143,10 +145,10 @@ class Page:
         )
 
     def fields(self, fields: Sequence[Line], drift: bool) -> Iterator[str]:
-        column = min(max(width_of(f.path) for f in fields), self.width // 2 - 10)
+        column = min(max(width_of(f.path) for f in fields), self.room - 10)
         for field in fields:
             origin = " (config)" if drift and field.origin == "config" else ""
-            for line in hang(pad(f"        {field.path}", 8 + column) + "  ", field.text + origin, self.width):
+            for line in hang(pad(f"        {field.path}", 8 + column) + "  ", field.text + origin, self.width, self.room):
                 yield self.tinted(line, field)
 
     def tinted(self, line: str, field: Line) -> str:
@@ -249,9 +251,7 @@ class Page:
         listed = rows(doc, "costs")
         if listed:
             yield from self.title(f"Costs money ({len(listed):,})")
-            yield from self.few(
-                [f"{clean(c.get('address', ''))}: {clean(c.get('description', ''))}{self.where(c)}" for c in listed], PER_KIND
-            )
+            yield from self.few([f"{clean(c.get('address', ''))}: {clean(c.get('description', ''))}{self.where(c)}" for c in listed], FEW)
 
     def unmanaged(self, doc: Doc) -> Iterator[str]:
         listed = rows(doc, "unmanaged")

@@ -17,6 +17,7 @@ Doc = Mapping[str, Any]
 SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
 STYLE = {"create": "green", "update": "yellow", "delete": "red"}
 VERBS = {"create": "to create", "update": "to update", "delete": "to delete"}
+EVERYWHERE = "company admin"
 FOLD_SLACK = 5  # hiding fewer than this saves no reading
 
 
@@ -62,7 +63,7 @@ def rows(doc: Doc, name: str) -> Sequence[Doc]:
 
 
 def sections(doc: Doc, limit: int | None) -> tuple[Section, ...]:
-    """What was asked for, then what was changed outside. At most `limit` foldable changes for each kind and action (None: all)."""
+    """What was asked for, then what was changed outside. At most `limit` lines of foldable changes for each kind and action (None: all)."""
     asked = [c for c in rows(doc, "changes") if c.get("origin") not in ("drift", "conflict")]
     drifted = [c for c in rows(doc, "changes") if c.get("origin") in ("drift", "conflict")]
     made = (
@@ -80,23 +81,34 @@ def grouped(changes: Iterable[Doc], limit: int | None) -> tuple[Group, ...]:
 
 
 def _fold(kind: str, changes: Sequence[Doc], limit: int | None) -> Group:
-    if limit is None or len(changes) <= limit + FOLD_SLACK:
-        return Group(kind, tuple(changes))
-    totals: dict[str, int] = {}
-    for change in filter(foldable, changes):
-        totals[change["action"]] = totals.get(change["action"], 0) + 1
-    shown: dict[str, int] = {}
-    kept = [c for c in changes if not foldable(c) or _fits(c["action"], totals, shown, limit)]
-    folded = {action: total - shown.get(action, 0) for action, total in totals.items() if total > shown.get(action, 0)}
-    return Group(kind, tuple(kept), folded)
+    folded: dict[str, int] = {}
+    hidden: set[int] = set()
+    for action in ("create", "update") if limit is not None else ():
+        candidates = [c for c in changes if c.get("action") == action and foldable(c)]
+        beyond = candidates[_room(candidates, limit or 0) :]
+        if len(beyond) > FOLD_SLACK:
+            folded[action] = len(beyond)
+            hidden.update(map(id, beyond))
+    return Group(kind, tuple(c for c in changes if id(c) not in hidden) if hidden else tuple(changes), folded)
 
 
-def _fits(action: str, totals: dict[str, int], shown: dict[str, int], limit: int) -> bool:
-    room = totals[action] if totals[action] <= limit + FOLD_SLACK else limit
-    if shown.get(action, 0) >= room:
-        return False
-    shown[action] = shown.get(action, 0) + 1
-    return True
+def _room(changes: Sequence[Doc], limit: int) -> int:
+    """How many of these fit into `limit` lines."""
+    used = 0
+    for at, change in enumerate(changes):
+        used += _height(change)
+        if used > limit:
+            return at
+    return len(changes)
+
+
+def _height(change: Doc) -> int:
+    """About how many lines a change takes: few fields stand beside its name."""
+    if change.get("action") == "update":
+        fields = len(change.get("fields") or ())
+    else:
+        fields = sum(len(v) if isinstance(v, Mapping) else 1 for v in (change.get("after") or {}).values())
+    return 1 if fields <= 2 else 1 + fields
 
 
 def foldable(change: Doc) -> bool:
@@ -160,8 +172,10 @@ def people(items: Iterable[Doc], known: Mapping[str, str]) -> tuple[Person, ...]
 def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
     """`admin in brand-x-us and brand-x-eu (group:support)`; the company-level role is `owner of the company`."""
     spaces = [clean(w) for w in where if w]
+    # An admin of the company reaches every workspace: their names say nothing.
+    limit = 0 if path == EVERYWHERE else limit
     shown = spaces if len(spaces) <= limit + 2 else spaces[:limit]
-    more = [f"{len(spaces) - len(shown):,} more workspaces"] if len(shown) < len(spaces) else []
+    more = [f"{len(spaces) - len(shown):,}{' more' if shown else ''} workspaces"] if len(shown) < len(spaces) else []
     places = [*(["of the company"] if len(spaces) < len(where) else []), *([f"in {listing([*shown, *more])}"] if spaces else [])]
     how = f" ({clean(path)})" if path and path != "direct" else ""
     return f"{clean(role)} {' and '.join(places)}{how}"

@@ -100,10 +100,10 @@ def _words(text: str, columns: int) -> Iterator[str]:
         yield rest
 
 
-def hang(lead: str, text: str, columns: int) -> list[str]:
-    """`lead` and then `text` wrapped beside it; below it, where the lead takes more than half of the page."""
+def hang(lead: str, text: str, columns: int, most: int = 0) -> list[str]:
+    """`lead` and then `text` wrapped beside it; below it, where the lead is wider than `most` (0: half of the page)."""
     indent = width_of(lead)
-    if indent > columns // 2:
+    if indent > (most or columns // 2):
         below = " " * (len(lead) - len(lead.lstrip()) + 4)
         return [lead.rstrip(), *(below + line for line in wrap(text, columns - len(below)))]
     first, *more = wrap(text, columns - indent)
