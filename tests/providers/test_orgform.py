@@ -114,7 +114,7 @@ def test_a_database_that_breaks_while_it_is_open(open_local: OpenLocal, tmp_path
         with pytest.raises(ReadFailed, match="is a folder"):
             list(provider.read(["member"]))
         [result] = provider.write([make("workspace/ws")])
-        assert (result.status, "is a folder" in result.detail) == ("unknown", True)
+        assert (result.status, "is a folder" in result.detail) == ("failed", True)
 
 
 def test_ten_thousand_are_written_and_read(open_local: OpenLocal) -> None:
@@ -272,6 +272,8 @@ def test_what_a_status_means(tmp_path: Path, kinds: Kinds, action: Any, status: 
         (reset, "unknown"),
         (answer(502), "unknown"),
         (answer(500), "unknown"),
+        (answer(500, {"code": "storage-lost"}), "unknown"),
+        (answer(500, {"code": "storage"}), "failed"),
         (answer(200, b"<html>", content_type="text/html"), "unknown"),
         (answer(200, {"results": []}), "unknown"),
         (answer(200, {"result": []}), "unknown"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orgform.kinds import Kinds
-from orgform.server import Store
+from orgform.server import Store, tables
 from tests.server.conftest import Api
 
 
@@ -138,6 +138,16 @@ def test_a_key_is_of_one_company(api: Api, store: Store, kinds: Kinds) -> None:
             assert client.make("workspace/ws", {}, **{"idempotency-key": "k1"}).status_code == 201
             assert client.addresses("workspace") == ["workspace/ws"]
         other.remove("workspace/ws")
+
+
+def test_old_answers_are_forgotten(api: Api, store: Store) -> None:
+    api.batch(op("create", "workspaces", "ws", idempotency_key="old"), op("create", "workspaces", "other", idempotency_key="new"))
+    keys = tables.idempotency_keys
+    with store.writing(api.company) as connection:
+        aged = keys.update().where(keys.c.company == api.company, keys.c.key == "old")
+        connection.execute(aged.values(created_at="2020-01-01T00:00:00.000Z"))
+    api.batch(op("delete", "workspaces", "ws", idempotency_key="newest"))
+    assert [row[1] for row in api.dump()["idempotency_keys"]] == ["new", "newest"]
 
 
 def test_a_bad_key_is_a_problem_of_its_operation(api: Api) -> None:

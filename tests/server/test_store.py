@@ -198,6 +198,15 @@ def test_what_is_written_in_a_transaction_that_fails_is_undone(store: Store) -> 
         assert connection.execute(tables.companies.select().where(tables.companies.c.company.like("%undone"))).all() == []
 
 
+def test_a_connection_that_breaks_may_have_done_its_last(postgres: Store, kinds: Kinds) -> None:
+    with pytest.raises(StoreError) as caught, postgres.writing("broken") as connection:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert caught.value.lost
+    assert not caught.value.busy
+    with Api(postgres, kinds, "broken") as api:
+        assert api.addresses("workspace") == [], "and the next one has another connection"
+
+
 def test_only_what_is_there_can_be_observed(store: Store) -> None:
     with pytest.raises(StoreError, match="workspace/ws does not exist"):
         store.observe("workspace/ws", {"balance": 1}, company="nobody")

@@ -158,7 +158,7 @@ def _check_media_type(http: HttpRequest, body: bytes) -> None:
 def _store_problem(error: StoreError) -> Problem:
     if error.busy:
         return Problem(503, "busy", error.message, headers={"retry-after": "1"})
-    return Problem(500, "storage", error.message)
+    return Problem(500, "storage-lost" if error.lost else "storage", error.message)
 
 
 def _problem_response(problem: Problem) -> Response:

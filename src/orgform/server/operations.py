@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, digest, encode
+from orgform.codec import UNSET, Struct, UnsetType, decode, digest, encode
 from orgform.model import Address, Attributes
 from orgform.server import rules
 from orgform.server.problems import Problem, bad_request, conflict, invalid
@@ -272,5 +272,3 @@ def _point_to(work: Work, address: str, moves: Mapping[str, str]) -> None:
 
 
 _DO = {"create": create, "update": update, "delete": delete}
-
-__all__ = ["Ask", "DecodeError", "Done", "Prepared", "Result", "perform", "prefetch", "prepare"]

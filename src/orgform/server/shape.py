@@ -15,7 +15,7 @@ from orgform import formats
 from orgform.codec import Struct, decode, encode
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Attributes
-from orgform.server.problems import Fault, Problem, conflict, invalid, many_faults, pointer
+from orgform.server.problems import Fault, conflict, invalid, many_faults, pointer
 
 LONGEST_KEY = 1000
 # A value that readers of a whole page could not decode would hide the page from all of them.
@@ -307,6 +307,3 @@ def fits(word: Any, value: Any) -> bool:
     if word == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, {"string": str, "object": dict}.get(word, object))
-
-
-__all__ = ["KindShape", "Link", "Problem", "Shapes", "fits"]

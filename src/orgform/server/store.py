@@ -31,11 +31,16 @@ SCHEMA_LOCK = 0x6F7267666F726D
 
 
 class StoreError(OrgformError):
-    """The database cannot be opened, read or written. `busy`: another writer held it all the time; trying again may help."""
+    """The database cannot be opened, read or written; nothing was changed.
 
-    def __init__(self, message: str, *, hint: str = "", busy: bool = False) -> None:
+    `busy`: another writer held it all the time; trying again may help. `lost`: the connection broke, so the last transaction may have
+    been committed after all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", busy: bool = False, lost: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.busy = busy
+        self.lost = lost
 
 
 class Row(Struct):
@@ -370,4 +375,4 @@ def _explained(name: str, error: SQLAlchemyError) -> StoreError:
         return StoreError(f"cannot open {name}", hint="see that its folder exists and may be written to")
     if "malformed" in first or "not a database" in first:
         return StoreError(f"{name} is damaged: {first}", hint="restore it from a backup")
-    return StoreError(f"the database {name} failed: {first}")
+    return StoreError(f"the database {name} failed: {first}", lost=isinstance(error, DBAPIError) and error.connection_invalidated)

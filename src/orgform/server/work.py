@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,9 @@ from orgform.codec import Struct
 from orgform.server import tables as t
 from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
-from orgform.server.store import CHUNK, Row, now, rows_at
+from orgform.server.store import CHUNK, Row, now, rows_at, time_text
+
+REMEMBERED_DAYS = 7
 
 
 class Caller(Struct, frozen=True):
@@ -193,7 +196,15 @@ class Work:
         self._flush_links(changed)
         self._flush_resources(changed)
         self._insert(t.audit_events, self._events)
-        self._insert(t.idempotency_keys, self._to_store)
+        if self._to_store:
+            self._forget_old_answers()
+            self._insert(t.idempotency_keys, self._to_store)
+
+    def _forget_old_answers(self) -> None:
+        """Nobody repeats a request after a week."""
+        c = t.idempotency_keys.c
+        old = time_text(datetime.now(UTC) - timedelta(days=REMEMBERED_DAYS))
+        self.connection.execute(sa.delete(t.idempotency_keys).where(c.company == self.caller.company, c.created_at < old))
 
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from orgform import __version__
 from orgform.codec import Struct
-from orgform.errors import ProviderError, ReadFailed
+from orgform.errors import ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Attribution, Live, key_of
 from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
@@ -26,6 +26,8 @@ from orgform.providers.http import HttpError, InProcessTransport, Session
 OWN_CLIENT = "orgform/"
 MOST_ATTRIBUTIONS = 50
 READS = 3
+# The code with which the server says that its database failed and all was undone.
+UNDONE = "storage"
 
 
 class Item(Struct, frozen=True):
@@ -137,7 +139,7 @@ class AdminApi(Provider):
             if e.status == 413 and len(operations) > 1:
                 half = len(operations) // 2
                 return [*self._write_batch(operations[:half]), *self._write_batch(operations[half:])]
-            return [Result("unknown" if e.maybe_done else "failed", e.message)] * len(operations)
+            return [Result("unknown" if e.maybe_done and e.code != UNDONE else "failed", e.message)] * len(operations)
         if len(answer.results) != len(operations):
             return [Result("unknown", f"the server answered {len(answer.results)} of {len(operations)} operations")] * len(operations)
         return [_result(o, done) for o, done in zip(operations, answer.results, strict=True)]
@@ -249,6 +251,3 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-__all__ = ["AdminApi", "LocalApi", "ProviderError", "open_local", "open_remote"]
