@@ -111,6 +111,24 @@ def test_the_estimate_counts_pages_and_batches_at_the_targets_rate() -> None:
     assert plan(live, live, live).estimate.api_calls == 0
 
 
+def test_what_has_no_api_is_a_step_for_people_and_what_does_not_exist_is_said() -> None:
+    able = {"workspace": KindCapability(create="manual"), "site": KindCapability(read="none", delete="manual")}
+    state = target(capabilities=Capabilities(kinds=able))
+    live = {"site/y/main": {"name": "Main"}, "workspace/y": {}}
+    made = plan({X: {"name": "X"}, "tag/y/t": {}, "workspace/y": {}}, live, live, state=state)
+    assert [(s.address, s.instructions, s.values, s.verify) for s in made.manual_steps] == [
+        (
+            "site/y/main",
+            "delete the site Main by hand: fake has no API for that",
+            {},
+            "the platform cannot be read here: look for yourself",
+        ),
+        (X, "create the workspace X by hand: fake has no API for that", {"name": "X"}, "the next plan reads it back"),
+    ]
+    assert (made.changes, made.summary["manual"]) == ((), 2)
+    assert [(d.code, d.address) for d in made.diagnostics] == [("ORG506", "tag/y/t")]
+
+
 def test_an_allowed_guard_says_by_what() -> None:
     live = {"group/g": {"members": ["a@x.io"]}, "member/a@x.io": {}}
     made = plan({**live, "group/g": {"members": None}}, live, live, allow=("deletes:group/*",))
