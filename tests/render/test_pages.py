@@ -153,6 +153,12 @@ def test_sets_show_what_comes_and_goes_and_lists_show_themselves() -> None:
     assert differences({"a": ["a b", "-c"]}, {"a": ["d"]}, fields)[0].text == '+d -"a b" -"-c"'
 
 
+def test_members_of_a_set_are_coloured_on_every_line() -> None:
+    before, after = {"members": [f"old{i}@acme.com" for i in range(9)]}, {"members": [f"new{i}@acme.com" for i in range(9)]}
+    page = text.plan(plans.doc(plans.make(changes=(plans.update("group/g", before, after, "members"),))), color=True, width=80)
+    assert all(f"\x1b[32m+new{i}@acme.com\x1b[0m" in page and f"\x1b[31m-old{i}@acme.com\x1b[0m" in page for i in range(9))
+
+
 def test_maps_are_followed_down_to_what_differs() -> None:
     before = {"settings": {"a": {"x": 1, "y": 2}, "same": 1}}
     after = {"settings": {"a": {"x": 1, "y": 3}, "same": 1, "new": True}}

@@ -6,7 +6,11 @@ from click import shell_completion
 
 from orgform.cli.group import root
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS: dict[str, type[shell_completion.ShellComplete]] = {
+    "bash": shell_completion.BashComplete,
+    "zsh": shell_completion.ZshComplete,
+    "fish": shell_completion.FishComplete,
+}
 VARIABLE = "_ORGFORM_COMPLETE"
 
 
@@ -27,7 +31,4 @@ def answer(instruction: str) -> int:
 
 
 def _helper(shell: str) -> shell_completion.ShellComplete:
-    known = shell_completion.get_completion_class(shell)
-    if known is None:
-        raise LookupError(shell)
-    return known(root, {}, "orgform", VARIABLE)
+    return SHELLS[shell](root, {}, "orgform", VARIABLE)

@@ -155,7 +155,5 @@ def screen(values: Mapping[str, Any]) -> Screen:
         quiet=values.get("quiet", False),
         folder=values.get("folder") or Path(),
     )
-    seat = click.get_current_context().find_object(Seat)
-    if seat:
-        seat.screen = made
+    click.get_current_context().ensure_object(Seat).screen = made
     return made

@@ -30,7 +30,7 @@ class Watch:
         self._started = self._last = time.monotonic()
         self._lock = threading.Lock()
         self._bar: Any = None
-        self._tasks: dict[str, Any] = {}
+        self._task: Any = None
 
     def __enter__(self) -> Watch:
         return self
@@ -54,19 +54,15 @@ class Watch:
         with self._lock:
             if self._bar is not None:
                 self._bar.stop()
-            self._bar, self._tasks = None, {}
+            self._bar = None
             self._started = self._last = time.monotonic()
 
     def _draw(self, news: Progress) -> None:
         if self._bar is None:
             self._bar = _bar(self._color)
+            self._task = self._bar.add_task("", count="")
             self._bar.start()
-        if news.phase not in self._tasks:
-            for task in self._tasks.values():
-                self._bar.update(task, visible=False)
-            self._tasks[news.phase] = self._bar.add_task("", total=news.total, count="")
-        task = self._tasks[news.phase]
-        self._bar.update(task, description=_safe(news.message), completed=news.done, total=news.total, count=_count(news))
+        self._bar.update(self._task, description=_safe(news.message), completed=news.done, total=news.total, count=_count(news))
 
 
 def _line(news: Progress) -> str:

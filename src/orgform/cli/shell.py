@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from orgform.cli.group import root
-from orgform.cli.output import Screen, Seat, screen_for
+from orgform.cli.output import Screen, Seat, screen_for, silence
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ConfigInvalid, GuardRefused, OrgformError
 
 PROGRAM = "orgform"
@@ -105,13 +106,5 @@ def _close_streams() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            _discard(stream)
-
-
-def _discard(stream: object) -> None:
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
-        os.close(nowhere)
-    except (OSError, ValueError, AttributeError):
-        pass
+            with suppress(OSError, ValueError):
+                silence(stream)

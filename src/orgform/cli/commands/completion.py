@@ -9,7 +9,7 @@ from orgform.cli.output import Screen
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 def command(shell: str) -> int:
     """Print the completion script for a shell.
 
