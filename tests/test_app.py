@@ -163,6 +163,12 @@ def test_a_refused_plan_does_nothing(options: app.Options) -> None:
     assert app.plan(options).changes == ()
 
 
+@pytest.mark.parametrize("word", ["delets:*", "deletes", "deletes:", "immutable:*"])
+def test_an_override_that_overrides_nothing_is_wrong_usage(options: app.Options, word: str) -> None:
+    with pytest.raises(UsageError, match="no guard"):
+        app.plan(replace(options, allow=(word,)))
+
+
 def test_destroy_takes_everything_with_each_guard_overridden_by_name(options: app.Options) -> None:
     app.apply(options)
     allow = ("deletes:*", "company-admins:*", "workspace-admins:*")

@@ -348,6 +348,7 @@ def _plan(
 ) -> tuple[Plan, Snapshot]:
     from orgform.planning import make_plan
 
+    _check_allowed(options.allow)
     kinds = load_kinds()
     known, info = _git_base(options, kinds, base) if base else _ledger_base(targets, ledger)
     snapshot = _read(targets, None, listen)
@@ -357,6 +358,18 @@ def _plan(
     if attributions:
         made = make_plan(replace(inputs, attributions=attributions), kinds)
     return made, snapshot
+
+
+def _check_allowed(words: Iterable[str]) -> None:
+    """A misspelt override would silently override nothing."""
+    from orgform.planning.guards import ALLOWABLE
+
+    for word in words:
+        guard, colon, glob = word.partition(":")
+        if guard not in ALLOWABLE or not (colon and glob):
+            raise UsageError(
+                f"`--allow {word}` names no guard that can be overridden", hint=f"GUARD:ADDRESS_GLOB with {', '.join(ALLOWABLE)}"
+            )
 
 
 def _inputs(

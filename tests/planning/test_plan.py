@@ -258,3 +258,15 @@ def test_a_scenario_without_an_expectation_says_how_to_write_one(tmp_path: Path,
     monkeypatch.delenv(UPDATE)
     run(tmp_path)
     assert "create: company/company" in (tmp_path / "expected.yaml").read_text()
+
+
+def test_a_delete_that_something_unmanaged_still_names_is_told_before_it_is_tried() -> None:
+    joining = {"auto_join": {"workspace": "x", "role": "viewer"}}
+    live = {X: {"name": "X"}, "domain/acme.com": joining}
+    let_go = plan({"domain/acme.com": {}}, live, live)
+    assert [(d.code, d.severity, d.address) for d in let_go.diagnostics if d.code == "ORG507"] == [("ORG507", "warning", "domain/acme.com")]
+    assert "auto_join: null" in next(d.detail for d in let_go.diagnostics if d.code == "ORG507")
+    unmanaged = plan({}, live, {X: {"name": "X"}})
+    assert "declare it" in next(d.detail for d in unmanaged.diagnostics if d.code == "ORG507")
+    cleared = plan({"domain/acme.com": {"auto_join": None}}, live, live)
+    assert [d.code for d in cleared.diagnostics] == []

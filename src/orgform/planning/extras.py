@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from orgform.diagnostics import Diagnostic
 from orgform.kinds import Kinds
-from orgform.model import Change, Cost, Estimate, Observed, kind_of
+from orgform.model import Address, Change, Cost, Estimate, Observed, kind_of
 from orgform.planning.scope import PlanInputs, Scope, TargetState
 
 
@@ -22,6 +23,34 @@ def notable(scope: Scope, kinds: Kinds, in_sight: Callable[[str], bool]) -> tupl
                 if value in values and in_sight(address):
                     found.append(Observed(scope.target_of[kind_of(address)], address, attribute, value))
     return tuple(sorted(found, key=lambda o: (o.address, o.attribute)))
+
+
+def still_named(changes: Sequence[Change], scope: Scope, kinds: Kinds) -> Iterator[Diagnostic]:
+    """Deletes that the live system will not do, because something that stays names what goes, in an attribute nobody manages."""
+    going = {c.address for c in changes if c.action == "delete"}
+    kinds_going = {kind_of(address) for address in going}
+    affected = {name for name, kind in kinds.items() if any(r.kind in kinds_going for r in kind.references)}
+    after = {c.address: c.after or {} for c in changes}
+    for address in sorted(a for a in scope.live if kind_of(a) in affected and a not in going) if affected else ():
+        attributes = {**scope.live[address].attributes, **after.get(address, {})}
+        for reference, referent in kinds.attribute_references(address, attributes):
+            if referent in going:
+                yield _named(address, reference.path[0], referent, scope)
+
+
+def _named(address: Address, attribute: str, referent: Address, scope: Scope) -> Diagnostic:
+    want = scope.desired.get(address)
+    way_out = (
+        f"write `{attribute}` under it (`{attribute}: null` clears it)" if want else "declare it without that, or change it there by hand"
+    )
+    return Diagnostic(
+        "warning",
+        "ORG507",
+        f"{referent} is to be deleted, but {address} still names it in `{attribute}`, which the config does not manage",
+        f"{way_out}; until then the live system may refuse the delete",
+        source=want.source if want else None,
+        address=address,
+    )
 
 
 def costs(changes: Sequence[Change], kinds: Kinds) -> tuple[Cost, ...]:

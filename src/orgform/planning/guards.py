@@ -71,6 +71,10 @@ def _verdict(
     return GuardVerdict(guard, "refused", summary, tuple(refused), setting, override or allow)
 
 
+#: guards that `--allow` can let pass; the others' verdicts name the way out
+ALLOWABLE = ("company-admins", "deletes", "incomplete-read", "own-access", "workspace-admins")
+
+
 class _Collection(Struct):
     """Resources that are counted together, or the elements of one set. `allowed`: of those that go."""
 

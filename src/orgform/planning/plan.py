@@ -14,7 +14,7 @@ from orgform.kinds import Kinds, Reference
 from orgform.model import AccessDelta, Address, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
 from orgform.planning.effect import Effect, effects, shrinks, value_at
-from orgform.planning.extras import costs, estimate, notable
+from orgform.planning.extras import costs, estimate, notable, still_named
 from orgform.planning.findings import Findings
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import ordered
@@ -56,7 +56,7 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
         costs=costs(changes, kinds),
         estimate=estimate(changes, inputs, scope),
         ledger=findings.ledger(changes),
-        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics)),
+        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds))),
     )
 
 
