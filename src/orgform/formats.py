@@ -120,6 +120,8 @@ def _judge_email(value: str) -> Problem | None:
 
     if "/" in value:
         return Problem("ORG207", f"{_shown(value)} has a `/`, which separates the parts of an address", "use an address without one")
+    if len(value.rpartition("@")[0]) > 64:
+        return Problem("ORG207", f"{_shown(value)} is no e-mail address", "at most 64 characters may stand before the `@`")
     try:
         validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -85,18 +85,18 @@ def write(folder: Path, files: Mapping[str, str | bytes] | str) -> Path:
     return folder
 
 
-def load(folder: Path, files: Mapping[str, str | bytes] | str | None = None, **given: Any) -> Config:
+def load(folder: Path, written: Mapping[str, str | bytes] | str | None = None, **given: Any) -> Config:
     """Writes the files (one text: `acme.yaml`) and loads the folder."""
-    if files is not None:
-        write(folder, files)
+    if written is not None:
+        write(folder, written)
     given.setdefault("today", TODAY)
     return load_config(folder, kinds=load_kinds(), specs=specs, spec_names=names, **given)
 
 
-def refused(folder: Path, files: Mapping[str, str | bytes] | str | None = None, **given: Any) -> ConfigInvalid:
+def refused(folder: Path, written: Mapping[str, str | bytes] | str | None = None, **given: Any) -> ConfigInvalid:
     """The same for a bad config: gives the exception."""
     try:
-        load(folder, files, **given)
+        load(folder, written, **given)
     except ConfigInvalid as error:
         return error
     raise AssertionError("the config was accepted")

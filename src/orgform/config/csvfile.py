@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -49,7 +49,7 @@ def read_roster(data: bytes, file: str, kind: Kind, problems: Problems, memo: di
 def _columns(kind: Kind) -> list[str]:
     """Names that a header may have, the key first."""
     key = [kind.key.name] if kind.key else []
-    return [*key, *(n for n, p in kind.properties.items() if not p.get("x-observed") and p.get("type") != "object"), "use"]
+    return [*key, *(n for n, p in kind.properties.items() if not p.get("x-observed") and not _is_map(p)), "use"]
 
 
 class _Reader:
@@ -65,7 +65,7 @@ class _Reader:
         starts = list(accumulate(map(len, lines), initial=0))
         reader = csv.reader(lines, strict=True)
         values: dict[str, Any] = {}
-        marks: list[int] = []
+        marks: dict[str, int] = {}
         header: list[str] = []
         line = 0
         try:
@@ -83,17 +83,17 @@ class _Reader:
         except csv.Error as error:
             self._text.rows.append(starts[line])
             self._bad_csv(error, self._text.base + starts[line])
-        return new_map(values.items(), marks, "use" in header)
+        return new_map(values.items(), list(marks.values()), "use" in header)
 
-    def _add(self, values: dict[str, Any], marks: list[int], made: tuple[str, Map] | None, mark: int) -> None:
+    def _add(self, values: dict[str, Any], marks: dict[str, int], made: tuple[str, Map] | None, mark: int) -> None:
         if made is None:
             return
         key, row = made
         if key in values:
-            duplicate(key, marks[list(values).index(key)], mark, self._problems)
+            duplicate(key, marks[key], mark, self._problems)
             return
         values[key] = row
-        marks.append(mark)
+        marks[key] = mark
 
     def _bad_csv(self, error: csv.Error, mark: int) -> None:
         found = str(error)
@@ -125,7 +125,7 @@ class _Reader:
         return bool(
             dot
             and rest
-            and prop.get("type") == "object"
+            and _is_map(prop)
             and not prop.get("x-observed")
             and (rest in prop.get("properties", {}) or prop.get("additionalProperties"))
         )
@@ -154,6 +154,11 @@ class _Reader:
             return memo(key, key), made
 
         return make
+
+
+def _is_map(prop: Mapping[str, Any]) -> bool:
+    kinds = prop.get("type")
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
 
 
 def _put(row: Map, name: str, value: Any, mark: int) -> None:

@@ -47,9 +47,10 @@ class GitFiles:
     @cached_property
     def _tree(self) -> dict[str, tuple[str, str, int]]:
         """Path relative to the config folder -> (mode, object, size)."""
+        commit = self.commit
         # the folder's own path in the repository, so that a folder which the commit lacks is told from an empty one
         prefix = self._git("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").strip()
-        listed = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", self.commit, "--", prefix or ".")
+        listed = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", prefix or ".")
         found = {}
         for row in listed.split(b"\0"):
             head, _, path = row.decode("utf-8", "surrogateescape").partition("\t")

@@ -94,7 +94,7 @@ def _var_files(given: Inputs) -> tuple[list[tuple[str, bytes]], list[Diagnostic]
 def digest_of(desired: Mapping[Address, Desired], rest: Compiled) -> str:
     """Over what is declared, not over how or where it is written."""
     rows = [
-        (a, d.attributes, d.lifecycle, d.seeded) if d.lifecycle is not NO_LIFECYCLE or d.seeded else (a, d.attributes)
+        (a, d.attributes, d.lifecycle, d.seeded) if d.lifecycle != NO_LIFECYCLE or d.seeded else (a, d.attributes)
         for a, d in desired.items()
     ]
     targets = {name: (t.provider, t.kinds, t.options) for name, t in rest.targets.items()}

@@ -130,12 +130,10 @@ class _Maker:
         return made | {"title": kind.title, "description": kind.description}
 
     def _value(self, prop: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
-        made: dict[str, Any] = _clean(prop)
+        made: dict[str, Any] = _clean(prop, editor=not self._expanded)
         if not required:
             made = _nullable(made)
-        if self._expanded or not ({"type", "enum", "const"} & set(made)) or _plain_string(made):
-            return made
-        return {"description": made.pop("description", ""), "anyOf": [made, _TEMPLATED]}
+        return made if self._expanded else _or_template(made)
 
 
 def takes_objects(prop: Mapping[str, Any]) -> bool:
@@ -144,20 +142,36 @@ def takes_objects(prop: Mapping[str, Any]) -> bool:
     return "enum" not in prop and (kinds is None or kinds == "object" or (isinstance(kinds, list) and "object" in kinds))
 
 
-def _clean(prop: Any) -> Any:
+def _clean(prop: Any, *, editor: bool) -> Any:
     """Without orgform's own keywords, and without formats: those are checked by formats.py, with better words."""
     if isinstance(prop, list):
-        return [_clean(item) for item in prop]
+        return [_clean(item, editor=editor) for item in prop]
     if not isinstance(prop, Mapping):
         return prop
-    kept = {k: v for k, v in prop.items() if not k.startswith(_DROPPED)}
-    made = {k: {n: _clean(p) for n, p in v.items()} if k == "properties" else _clean(v) for k, v in kept.items()}
-    for name, inner in made.get("properties", {}).items():
-        if name not in made.get("required", ()):
-            made["properties"][name] = _nullable(inner)
-    if isinstance(made.get("additionalProperties"), dict):
-        made["additionalProperties"] = _nullable(made["additionalProperties"])
+    made = {k: v for k, v in prop.items() if not k.startswith(_DROPPED)}
+    if "properties" in made:
+        needed = () if editor else prop.get("required", ())
+        made["properties"] = {n: _inner(p, editor=editor, required=n in needed) for n, p in prop["properties"].items()}
+    for keyword in ("additionalProperties", "items"):
+        if isinstance(made.get(keyword), Mapping):
+            made[keyword] = _inner(prop[keyword], editor=editor, required=keyword == "items")
+    if editor:
+        made.pop("required", None)
     return made
+
+
+def _inner(prop: Mapping[str, Any], *, editor: bool, required: bool) -> dict[str, Any]:
+    made: dict[str, Any] = _clean(prop, editor=editor)
+    if not required:
+        made = _nullable(made)
+    return _or_template(made) if editor else made
+
+
+def _or_template(made: dict[str, Any]) -> dict[str, Any]:
+    """The same, or a template that gives it."""
+    if not {"type", "enum", "const"} & set(made) or _plain_string(made):
+        return made
+    return {"description": made.pop("description", ""), "anyOf": [made, _TEMPLATED]}
 
 
 def _nullable(prop: dict[str, Any]) -> dict[str, Any]:
