@@ -151,7 +151,7 @@ def create(work: Work, prepared: Prepared) -> Done:
     attributes, text = shape.settle(shape.merge(defaults, patch))
     rules.check_references(work, shape, address, attributes)
     rules.check_typed(work, shape, address, attributes)
-    row = work.new_row(text, encode(shape.initial_observed(invite=work.invite)).decode())
+    row = work.new_row(attributes, text, encode(shape.initial_observed(invite=work.invite)).decode())
     work.put(address, row)
     work.event("create", address, None, text)
     return Done(201, address, row)

@@ -26,6 +26,8 @@ from orgform.server import tables as t
 
 BUSY_SECONDS = 30
 CHUNK = 500
+# Rows of a large directory are written all over its trees: with SQLite's own 2 MB every write would read from the file first.
+CACHE_KIBIBYTES = 64 * 1024
 # Any number, the same in every process: whoever creates the tables in PostgreSQL holds it.
 SCHEMA_LOCK = 0x6F7267666F726D
 
@@ -356,6 +358,7 @@ def _prepare(engine: sa.Engine) -> None:
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orgform.codec import Struct
+from orgform.model import Attributes
 from orgform.server import tables as t
 from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
@@ -122,8 +123,9 @@ class Work:
 
     # Changing it
 
-    def new_row(self, text: str, observed: str) -> Row:
-        return Row(os.urandom(10).hex(), 1, text, observed, self.now, self.now)
+    def new_row(self, attributes: Attributes, text: str, observed: str) -> Row:
+        """`text` is the attributes' JSON."""
+        return Row(os.urandom(10).hex(), 1, text, observed, self.now, self.now, attributes)
 
     def put(self, address: str, row: Row | None) -> None:
         """Sets or removes a resource."""
