@@ -7,6 +7,7 @@ Where all three states plainly agree a resource costs a few dict lookups and no 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from orgform.codec import Struct, digest
@@ -97,7 +98,8 @@ def compare(triple: Triple, kind: Kind) -> tuple[Attributes, tuple[FieldChange, 
             elif name in desired or not _empty(have):
                 before[name] = have
                 if not same(want, have):
-                    fields.append(FieldChange(".".join(path), _field_origin(triple.base is None, known, want, have)))
+                    origin = _field_origin(triple.base is None, known, want, have)
+                    fields.extend(FieldChange(".".join((*path, *inner)), origin) for inner in _inside(have, want))
         return before
 
     before = walk(triple.base or _EMPTY, triple.desired or _EMPTY, triple.live or _EMPTY, ())
@@ -151,6 +153,17 @@ def patched(attributes: Attributes, patch: Attributes, kind: Kind, above: Path =
 
 def same(one: Any, other: Any) -> bool:
     return bool(one == other) or (_empty(one) and _empty(other))
+
+
+def _inside(have: Any, want: Any) -> list[Path]:
+    """Where two values that are replaced whole differ, for people: paths below them, down to the first list. `[()]`: all of it."""
+    if not (isinstance(have, dict) and isinstance(want, dict)):
+        return [()]
+    from deepdiff import DeepDiff  # 70 ms, which only a change inside such a value pays
+
+    found = DeepDiff(have, want, view="tree", ignore_numeric_type_changes=True)
+    paths = (level.path(output_format="list") for levels in found.values() for level in levels)
+    return sorted({tuple(takewhile(lambda part: isinstance(part, str), path)) for path in paths})
 
 
 def _field_origin(never_applied: bool, known: Any, want: Any, have: Any) -> Origin:

@@ -284,7 +284,7 @@ def immutable(facts: Facts) -> GuardVerdict | None:
     for change in updates:
         kind = facts.kinds.of(change.address)
         for field in kind.immutable:
-            if any(f.path == field for f in change.fields):
+            if any(f.path.partition(".")[0] == field for f in change.fields):
                 refused[f"{change.address}: {field}"] = change.address
                 titles[kind.title.lower()] = None
     return _verdict(
