@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orgform.config.problems import Problems
-from orgform.config.template import Renderer, TemplateProblem
+from orgform.config.problems import Problems, TemplateProblem
+from orgform.config.template import Renderer
 from orgform.diagnostics import Source
 from tests.config.folders import GOOD, HEAD, load, refused, told
 

@@ -79,7 +79,9 @@ class Compiler:
             elif value:
                 self._collection(kind, value, "", None)
         if sum(len(table.addresses) for table in self.tables.values()) > MAX_RESOURCES:
-            self._problems.add("ORG024", f"the config has more than {MAX_RESOURCES:,} resources", "split it into several configs", NOWHERE)
+            self._problems.add(
+                "ORG024", f"the config has more than {MAX_RESOURCES:,} resources", "split it into several configs", tree.marks[0]
+            )
         for table in self.tables.values():
             self._unique(table)
         return self.tables

@@ -7,16 +7,19 @@ by their expanded key, and its nulls take away.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orgform.config.compose import duplicate
-from orgform.config.problems import Problems, listed
+from orgform.config.problems import Problems, TemplateProblem, listed
 from orgform.config.source import ODD, has_template
-from orgform.config.template import Renderer, TemplateProblem
 from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, plain_value, without_nulls
 from orgform.config.variables import Variables
 from orgform.kinds import Kind, Kinds
+
+if TYPE_CHECKING:
+    from orgform.config.template import Renderer
 
 MAX_RESOURCES = 1_000_000
 _DROPPED = object()
@@ -39,13 +42,12 @@ class Entry:
 
 
 class Expander:
-    def __init__(self, kinds: Kinds, templates: Any, variables: Variables, problems: Problems, renderer: Renderer) -> None:
+    def __init__(self, kinds: Kinds, templates: Any, variables: Variables, problems: Problems) -> None:
         self._kinds = kinds
         self._templates = templates if isinstance(templates, Map) else new_map()
         self._variables: Mapping[str, Any] = variables.values
         self._failed = variables.failed
         self._problems = problems
-        self._renderer = renderer
         self._resolved: dict[tuple[str, str], Map] = {}
         self._collided: set[int] = set()
         self._count = 0
@@ -69,6 +71,13 @@ class Expander:
             if value is not _DROPPED:
                 entries.append((name, value, mark))
         return new_map([(n, v) for n, v, _ in entries], [m for _, _, m in entries])
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        """Made when the first template is met: jinja2 takes its time to import."""
+        from orgform.config.template import Renderer
+
+        return Renderer()
 
     def rendered(self, value: Any, mark: int) -> Any:
         """A part of the head, rendered ahead of the rest; None where that fails."""

@@ -9,56 +9,62 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orgform.codec import replace
-from orgform.kinds import Kinds, Reference
-from orgform.model import Address, Desired, address_of
+from orgform.kinds import Kind, Kinds, Reference
+from orgform.model import Address, Desired, address_of, key_of, kind_of
 
 
-def judged(desired: Mapping[Address, Desired], kinds: Kinds, today: str) -> tuple[dict[Address, Desired], dict[Address, str]]:
+def judged(desired: dict[Address, Desired], kinds: Kinds, today: str) -> tuple[dict[Address, Desired], dict[Address, str]]:
     """(what counts today, what does not with its last day). `today` and `until` are YYYY-MM-DD, which sorts like the calendar."""
     gone = {address: d.until for address, d in desired.items() if d.until is not None and d.until < today}
     if not gone:
-        return dict(desired), {}
+        return desired, {}
     kept = {address: d for address, d in desired.items() if address not in gone}
     while lost := _dependents(kept, kinds, gone):
         gone.update(lost)
         for address in lost:
             del kept[address]
-    affected = {kind for kind in kinds if any(ref.kind in {a.partition("/")[0] for a in gone} for ref in kinds[kind].references)}
+    gone_kinds = {kind_of(address) for address in gone}
+    affected = {name: kind.references for name, kind in kinds.items() if any(ref.kind in gone_kinds for ref in kind.references)}
     for address, each in kept.items():
-        if address.partition("/")[0] in affected:
-            kept[address] = _without(each, kinds.of(address).references, gone)
+        references = affected.get(kind_of(address))
+        if references:
+            kept[address] = _without(each, references, gone)
     return kept, gone
 
 
 def _dependents(kept: Mapping[Address, Desired], kinds: Kinds, gone: Mapping[Address, str]) -> dict[Address, str]:
     """What is named after something that is gone, and what needs an attribute that named it."""
+    rules = {name: _Rule(kinds[name], gone) for name in kinds}
     found: dict[Address, str] = {}
-    gone_kinds = {address.partition("/")[0] for address in gone}
-    parts = {kind for kind in kinds if _may_hang_on(kinds, kind, gone_kinds)}
     for address, each in kept.items():
-        if address.partition("/")[0] not in parts:
+        rule = rules[kind_of(address)]
+        if rule.idle:
             continue
-        lost = next((gone[a] for a in kinds.identity_references(address) if a in gone), None)
-        kind = kinds.of(address)
-        lost = lost or next((gone[a] for a in _required(each, kind.references, kind.required) if a in gone), None)
+        lost = rule.words.get(address.rpartition("/")[2]) or (rule.parents.get(address.split("/", 2)[1]) if rule.parents else None)
+        lost = lost or next((gone[a] for a in _required(each, rule.needed) if a in gone), None)
         if lost is not None:
             found[address] = lost
     return found
 
 
-def _may_hang_on(kinds: Kinds, name: str, gone: set[str]) -> bool:
-    kind = kinds[name]
-    own = {ref.kind for ref in kind.key.references} if kind.key else set()
-    needed = {ref.kind for ref in kind.references if ref.path[0] in kind.required}
-    return kind.parent in gone or bool((own | needed) & gone)
+class _Rule:
+    """What makes a resource of a kind go: words in its own key and keys of its parent, with the last day; references that it needs."""
+
+    def __init__(self, kind: Kind, gone: Mapping[Address, str]) -> None:
+        own = kind.key.references if kind.key else ()
+        self.words = {ref.prefix + key_of(a): day for ref in own for a, day in gone.items() if kind_of(a) == ref.kind}
+        self.parents = {key_of(a): day for a, day in gone.items() if kind_of(a) == kind.parent}
+        gone_kinds = {kind_of(a) for a in gone}
+        self.needed = [ref for ref in kind.references if ref.path[0] in kind.required and ref.kind in gone_kinds]
+        self.idle = not (self.words or self.parents or self.needed)
 
 
-def _required(desired: Desired, references: Iterable[Reference], required: tuple[str, ...]) -> Iterable[Address]:
-    for ref in references:
+def _required(desired: Desired, needed: Iterable[Reference]) -> Iterable[Address]:
+    for ref in needed:
         value: Any = desired.attributes
         for step in ref.path:
             value = value.get(step) if isinstance(value, dict) else None
-        if ref.path[0] in required and isinstance(value, str):
+        if isinstance(value, str):
             yield address_of(ref.kind, value)
 
 

@@ -185,12 +185,10 @@ class Loader:
             raise ConfigInvalid(sort_diagnostics(self._problems.found))
 
     def _expanded(self, base: Map, over: Map | None) -> tuple[Map, Targets]:
-        from orgform.config.template import Renderer
-
         given, problems = self._given, self._problems
         head = merged(_part(base, "variables", "templates"), _part(over, "variables", "templates"), remove=True)
         values = resolved(head.get("variables"), given.variables, self._var_files, given.environ, problems)
-        expander = Expander(given.kinds, head.get("templates"), values, problems, Renderer())
+        expander = Expander(given.kinds, head.get("templates"), values, problems)
         targets = Targets(given.kinds, given.specs, given.spec_names, problems)
         targets.hide(base.get("targets"))
         targets.hide(over.get("targets") if over is not None else None)

@@ -17,6 +17,14 @@ from orgform.formats import Problem
 _COMPARISONS = 300_000
 
 
+class TemplateProblem(Exception):
+    """A template that gives no value. `word`: what to point at inside of the scalar. `name`: set where it is an undefined variable."""
+
+    def __init__(self, code: str, summary: str, fix: str, word: str = "", name: str = "") -> None:
+        super().__init__(summary)
+        self.code, self.summary, self.fix, self.word, self.name = code, summary, fix, word, name
+
+
 class Problems:
     """`failed_files` were not read whole; `broken_values`: a template gave nothing; `misshapen`: sections with a wrong shape
     somewhere in them, `refused_sections` as a whole."""

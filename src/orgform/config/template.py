@@ -18,19 +18,13 @@ from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from orgform.config.problems import TemplateProblem
+
 MAX_SECONDS = 10.0
 MAX_OUTPUT = 1_000_000
 MAX_TEMPLATE = 256_000
 _MAX_POWER_BITS = 1024
 _FORMAT = re.compile(r"%(?:%|[-+ 0#]{0,3}[0-9]{0,3}(?:\.[0-9]{1,2})?[sdifgxXo])")
-
-
-class TemplateProblem(Exception):
-    """`word`: the name to point at inside of the scalar. `name`: set where it is an undefined variable."""
-
-    def __init__(self, code: str, summary: str, fix: str, word: str = "", name: str = "") -> None:
-        super().__init__(summary)
-        self.code, self.summary, self.fix, self.word, self.name = code, summary, fix, word, name
 
 
 class _OverBudget(Exception):
