@@ -44,7 +44,7 @@ def measure(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[st
     try:
         target = f"{{provider: orgform, url: '{api.url}'}}"
         write_company(folder, size, target)
-        loaded = run(orgform("load", folder, "apply", "--yes", "--quiet"))[0]
+        loaded = run(orgform("load", folder, "apply", "--yes", "--quiet"))
         writes = api.calls()
         cold = orgform("plan", folder, "plan", "--detailed-exitcode", "--quiet")
         warm = orgform("plan, parsed before", folder, "plan", "--detailed-exitcode", "--quiet", cache=cache)
@@ -65,7 +65,7 @@ def measure(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[st
         "yaml": dict(zip(("bytes", "lines"), described(folder), strict=True)),
         "rounds": rounds,
         "measured": {name: m.as_json() for name, m in (measured | changed).items()},
-        "load": {"seconds": round(loaded, 2), "calls": sum(writes.values())},
+        "load": {"seconds": round(loaded.seconds, 2), "calls": sum(writes.values())},
         "creates": creates,
         "calls": {"made": reads, "allowed": _allowed_calls(size)},
         "skipped": skipped,
@@ -111,13 +111,9 @@ def _creates(work: Path, size: Size) -> dict[str, Any]:
     try:
         write_company(folder, Size("creates", size.members, 0, memberships=0, values=0), f"{{provider: orgform, url: '{api.url}'}}")
         (folder / "features.yaml").unlink()
-        seconds, megabytes = run(orgform("apply", folder, "apply", "--yes", "--quiet"))
-        return {
-            "changes": size.members + 2,
-            "seconds": round(seconds, 2),
-            "megabytes": round(megabytes),
-            "calls": sum(api.calls().values()),
-        }
+        done = run(orgform("apply", folder, "apply", "--yes", "--quiet"))
+        taken = {"seconds": round(done.seconds, 2), "megabytes": round(done.megabytes)}
+        return {"changes": size.members + 2, **taken, "calls": sum(api.calls().values())}
     finally:
         api.close()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,20 @@ class Command:
     codes: tuple[int, ...] = (0,)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Seconds and megabytes: the median of all rounds, and the fastest and slowest for the noise."""
+class Run(NamedTuple):
+    """Wall seconds, seconds of computing in the process itself, megabytes at its peak."""
 
     seconds: float
+    cpu: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The medians of all rounds, and the fastest and slowest for the noise."""
+
+    seconds: float
+    cpu: float
     megabytes: float
     fastest: float
     slowest: float
@@ -40,33 +51,29 @@ class Failed(Exception):
     pass
 
 
-def run(command: Command) -> tuple[float, float]:
-    """(seconds, megabytes) of one run; the memory is the process's own peak. Raises `Failed` with what it said."""
-    with (command.folder / ".benchmark-output").open("w+b") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            list(command.words), cwd=command.folder, env={**os.environ, **command.environ}, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in command.codes:
-            output.seek(0)
-            raise Failed(f"{command.name}: exit {process.returncode}\n{output.read().decode(errors='replace')[-2000:]}")
-    return seconds, usage.ru_maxrss / 1024
+def run(command: Command) -> Run:
+    """Raises `Failed` with what it said."""
+    output = command.folder / ".benchmark-output"
+    words = [sys.executable, "-I", "-S", str(LAUNCHER), str(output), *command.words]
+    done = subprocess.run(words, cwd=command.folder, env={**os.environ, **command.environ}, stdout=subprocess.PIPE, text=True, check=True)
+    exit_code, seconds, cpu, kilobytes = done.stdout.split()
+    if int(exit_code) not in command.codes:
+        raise Failed(f"{command.name}: exit {exit_code}\n{output.read_text(errors='replace')[-2000:]}")
+    return Run(float(seconds), float(cpu), int(kilobytes) / 1024)
 
 
 def interleaved(commands: Sequence[Command], rounds: int) -> dict[str, Measured]:
     """By name. One round before them all warms the file system and is thrown away."""
     for command in commands:
         run(command)
-    found: dict[str, list[tuple[float, float]]] = {command.name: [] for command in commands}
+    found: dict[str, list[Run]] = {command.name: [] for command in commands}
     for _ in range(rounds):
         for command in commands:
             found[command.name].append(run(command))
     return {name: _summed_up(runs) for name, runs in found.items()}
 
 
-def _summed_up(runs: Sequence[tuple[float, float]]) -> Measured:
-    seconds = [s for s, _ in runs]
-    return Measured(statistics.median(seconds), statistics.median(m for _, m in runs), min(seconds), max(seconds))
+def _summed_up(runs: Sequence[Run]) -> Measured:
+    seconds, cpu, megabytes = zip(*runs, strict=True)
+    median = statistics.median
+    return Measured(median(seconds), median(cpu), median(megabytes), min(seconds), max(seconds))

@@ -11,6 +11,7 @@ LIMITS: dict[str, dict[str, float]] = {
     "100k": {"plan": 7, "plan, parsed before": 2.5, "memory": 800},
     "1k": {},
 }
+HEADINGS = ("process", "seconds", "fastest-slowest", "own CPU s", "peak MB", "ratio to plan")
 EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
 OPENLY = (
     "Most of the gain over Terraform is paginated lists instead of a request for each resource, and Terraform's blocks here make no "
@@ -64,9 +65,9 @@ def _at_least(name: str, limit: float | None, value: float | None) -> dict[str, 
 
 
 def text(result: dict[str, Any]) -> str:
-    rows = [("process", "seconds", "fastest-slowest", "peak MB", "ratio to plan")]
+    rows = [HEADINGS]
     rows += _measured_rows(result)
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     table = [
         "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows
     ]
@@ -83,10 +84,17 @@ def headline(result: dict[str, Any]) -> str:
     )
 
 
-def _measured_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+def _measured_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     plan = result["measured"]["plan"]["seconds"]
     return [
-        (name, f"{m['seconds']:.2f}", f"{m['fastest']:.2f}-{m['slowest']:.2f}", f"{m['megabytes']:.0f}", f"{m['seconds'] / plan:.2f}")
+        (
+            name,
+            f"{m['seconds']:.2f}",
+            f"{m['fastest']:.2f}-{m['slowest']:.2f}",
+            f"{m['cpu']:.2f}",
+            f"{m['megabytes']:.0f}",
+            f"{m['seconds'] / plan:.2f}",
+        )
         for name, m in result["measured"].items()
     ]
 
@@ -117,7 +125,7 @@ def write_docs(page: Path, result: dict[str, Any]) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    lines = [headline(result), "", "| process | seconds | fastest-slowest | peak MB | ratio to plan |", "|---|--:|--:|--:|--:|"]
+    lines = [headline(result), "", f"| {' | '.join(HEADINGS)} |", "|---|" + "--:|" * (len(HEADINGS) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in _measured_rows(result)]
     lines += ["", "| target | | measured | |", "|---|--:|--:|---|"]
     said = {True: "held", False: "**not held**", None: "not measured"}
