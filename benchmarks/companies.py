@@ -13,6 +13,15 @@ from pathlib import Path
 
 ROLES = ("member", "viewer", "manager", "admin")
 REGIONS = ("us", "eu", "apac")
+LIVE_YAML = '''"""octoDNS's YAML provider never reads what it is to write; as a live system it must."""
+
+from octodns.provider.yaml import YamlProvider
+
+
+class LiveYaml(YamlProvider):
+    def populate(self, zone, target=False, lenient=False):
+        return super().populate(zone, target=False, lenient=lenient)
+'''
 TEAMS = ("sales", "support", "design", "finance", "platform")
 
 
@@ -75,7 +84,10 @@ def touch_members(folder: Path, every: int) -> None:
 def write_terraform(folder: Path, blocks: int) -> None:
     """`terraform_data` blocks of members with the state of having applied them, so that nobody has to wait for that."""
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = [{"email": email(n), "name": f"Person {n}", "role": "admin" if n == 0 else "standard"} for n in range(blocks)]
+    inputs = [
+        {"email": email(n), "name": f"Person Number {n}", "title": f"Title {n % 50}", "role": "standard", "team": TEAMS[n % len(TEAMS)]}
+        for n in range(blocks)
+    ]
     text = "".join(f'resource "terraform_data" "m{n}" {{\n  input = {_hcl(value)}\n}}\n' for n, value in enumerate(inputs))
     (folder / "main.tf").write_text(text)
     state = {
@@ -96,10 +108,11 @@ def write_octodns(folder: Path, records: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
         zone = "".join(f"person-{n:06d}:\n  type: A\n  value: 10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}\n" for n in range(records))
         (folder / name / "acme.test.yaml").write_text(f"---\n{zone}")
+    (folder / "live_yaml.py").write_text(LIVE_YAML)
     (folder / "config.yaml").write_text(
         "providers:\n"
         "  desired: {class: octodns.provider.yaml.YamlProvider, directory: ./desired, default_ttl: 3600}\n"
-        "  live: {class: octodns.provider.yaml.YamlProvider, directory: ./live, default_ttl: 3600}\n"
+        "  live: {class: live_yaml.LiveYaml, directory: ./live, default_ttl: 3600}\n"
         "zones:\n  acme.test.: {sources: [desired], targets: [live]}\n"
     )
 

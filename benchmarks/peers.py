@@ -40,7 +40,9 @@ def octodns(work: Path, records: int) -> Command | str:
     except (OSError, subprocess.CalledProcessError) as error:
         return f"octoDNS: skipped, {OCTODNS} cannot be installed ({type(error).__name__})"
     write_octodns(folder, records)
-    return Command("octodns", [str(environment / "bin" / "octodns-sync"), "--config-file", "config.yaml"], folder)
+    return Command(
+        "octodns", [str(environment / "bin" / "octodns-sync"), "--config-file", "config.yaml"], folder, {"PYTHONPATH": str(folder)}
+    )
 
 
 def orgform(name: str, folder: Path, *words: str, cache: Path | None = None, codes: tuple[int, ...] = (0,)) -> Command:
