@@ -16,7 +16,7 @@ from orgform.errors import ProviderError, ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Attribution
 from orgform.providers.base import Operation, Provider, Result
-from orgform.providers.http import InProcessTransport
+from orgform.providers.http import InProcessTransport, Session
 from orgform.providers.orgform import local, remote
 from orgform.server import Caller, Store, create_app
 from orgform.testing.server import RunningServer
@@ -67,9 +67,15 @@ def test_a_url_is_http_without_credentials(url: str, good: bool) -> None:
     assert jsonschema.Draft202012Validator(remote.options).is_valid({"url": url}) is good
 
 
-def test_what_is_no_url_has_no_origin() -> None:
+def test_what_is_no_url_is_an_origin_that_nobody_allowed() -> None:
     assert local.origin({"database": "acme.db"}) is None
-    assert [remote.origin({"url": url}) for url in ("", "acme.example", "http://a:port", "https://")] == [None] * 4
+    for url in ("", "acme.example", "http://a:port", "http://a:99999", "https://"):
+        assert remote.origin({"url": url}) == url
+
+
+def test_an_address_that_cannot_be_one_is_said() -> None:
+    with pytest.raises(ReadFailed, match="is no address"):
+        Session("http://a:port")
 
 
 def test_the_token_is_read_when_it_is_used_and_sent(tmp_path: Path, kinds: Kinds) -> None:

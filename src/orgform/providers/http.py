@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 import httpx
 
 from orgform.codec import DecodeError, Struct, decode, encode
-from orgform.errors import ProviderError
+from orgform.errors import ProviderError, ReadFailed
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Session:
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side.
         """
-        self._base = httpx.URL(base_url.rstrip("/") + "/")
+        self._base = _parsed(base_url)
         self.origin = _origin(self._base)
         self._headers = {"user-agent": user_agent, "accept": "application/json", **(headers or {})}
         if token is not None:
@@ -318,6 +318,13 @@ def _scope(request: httpx.Request) -> dict[str, Any]:
 def _may_repeat(failure: HttpError, idempotent: bool) -> bool:
     """What may have been done is repeated only where that does it once; 429 and 503 say that it was not."""
     return failure.again and (idempotent or not failure.maybe_done)
+
+
+def _parsed(base_url: str) -> httpx.URL:
+    try:
+        return httpx.URL(base_url.rstrip("/") + "/")
+    except httpx.InvalidURL as e:
+        raise ReadFailed(f"{base_url!r} is no address: {e}", hint="write it as https://api.acme.example") from None
 
 
 def _origin(url: httpx.URL) -> str:

@@ -29,15 +29,16 @@ def _open_remote(context: TargetContext) -> Provider:
     return open_remote(context)
 
 
-def _origin(options: Mapping[str, Any]) -> str | None:
-    """Scheme, host and port in lower case; the standard port is left out."""
-    parts = urlsplit(str(options.get("url", "")))
+def _origin(options: Mapping[str, Any]) -> str:
+    """Scheme, host and port in lower case; the standard port is left out. What is no URL is an origin too: one that nobody allowed."""
+    url = str(options.get("url", ""))
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return None
+        return url
     if not parts.scheme or not parts.hostname:
-        return None
+        return url
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     standard = {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != standard else "")
@@ -69,7 +70,12 @@ remote = ProviderSpec(
     options={
         "type": "object",
         "properties": {
-            "url": {"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#]*)?$", "description": "Where the server is, http or https."},
+            "url": {
+                "type": "string",
+                "pattern": r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[^?#\s]*)?$",
+                "description": "Where the server is, http or https.",
+                "examples": ["https://api.acme.example"],
+            },
             "token": {"type": "string", "minLength": 1, "description": "Reference to the bearer token: env:NAME or file:PATH."},
             "ca": {"type": "string", "minLength": 1, "description": "PEM file of the authorities to trust, relative to the config folder."},
         },
