@@ -34,7 +34,8 @@ def test_for_each_is_the_product(tmp_path: Path) -> None:
 def test_for_each_over_maps_and_below_entries(tmp_path: Path) -> None:
     text = HEAD + (
         'workspaces:\n  "{{ b.key }}":\n    for_each: {b: [{key: one, days: 30, tags: [p, q]}, {key: two, days: 60, tags: [r]}]}\n'
-        '    settings: {retention_days: "{{ b.days }}"}\n    tags:\n      "{{ t }}": {for_each: {t: "{{ b.tags }}"}, name: "{{ b.key }} {{ t }}"}\n'
+        '    settings: {retention_days: "{{ b.days }}"}\n    tags:\n      "{{ '
+        't }}": {for_each: {t: "{{ b.tags }}"}, name: "{{ b.key }} {{ t }}"}\n'
     )
     config = load(tmp_path, text)
     assert attributes(config, "workspace") == {"one": {"settings": {"retention_days": 30}}, "two": {"settings": {"retention_days": 60}}}
@@ -78,8 +79,8 @@ def test_use_takes_defaults_and_what_is_written_wins(tmp_path: Path) -> None:
 
 def test_lifecycle_in_templates(tmp_path: Path) -> None:
     text = (
-        HEAD
-        + "templates: {workspace: {kept: {lifecycle: {prevent_destroy: true}}}}\nworkspaces: {w: {use: kept, lifecycle: {ignore: [name]}}}\n"
+        HEAD + "templates: {workspace: {kept: {lifecycle: {prevent_destroy: "
+        "true}}}}\nworkspaces: {w: {use: kept, lifecycle: {ignore: [name]}}}\n"
     )
     lifecycle = load(tmp_path, text).desired["workspace/w"].lifecycle
     assert (lifecycle.prevent_destroy, lifecycle.ignore) == (True, ("name",))
@@ -120,7 +121,8 @@ def test_whole_values_keep_their_type(tmp_path: Path) -> None:
 
 def test_literal_braces(tmp_path: Path) -> None:
     text = HEAD + (
-        "workspaces:\n  w:\n    message_templates:\n      a: {body: \"Hi {{ '{{' }} name }}\"}\n      b: {body: '{% raw %}Hi {{ name }}{% endraw %}'}\n"
+        "workspaces:\n  w:\n    message_templates:\n      a: {body: \"Hi {{ '{{' "
+        "}} name }}\"}\n      b: {body: '{% raw %}Hi {{ name }}{% endraw %}'}\n"
         "      c:\n        body: |\n          one }} two\n          three {# gone #}four\n"
     )
     bodies = {key: value["body"] for key, value in attributes(load(tmp_path, text), "message_template").items()}
@@ -243,7 +245,8 @@ def test_an_environment_chooses_templates(tmp_path: Path) -> None:
     files = {
         "acme.yaml": HEAD
         + "templates: {workspace: {small: {region: us}, big: {region: eu}}}\nworkspaces: {w: {use: small, name: W}, v: {name: V}}\n",
-        "environments/prod.yaml": "workspaces: {w: {use: big}, v: {use: big}, x: {use: small}}\ntemplates: {workspace: {big: {description: B}}}\n",
+        "environments/prod.yaml": "workspaces: {w: {use: big}, v: {use: big}, x: {use: "
+        "small}}\ntemplates: {workspace: {big: {description: B}}}\n",
     }
     assert attributes(load(tmp_path, files, env="prod"), "workspace") == {
         "w": {"name": "W", "region": "eu", "description": "B"},
@@ -281,7 +284,10 @@ def test_bad_environments(over: str, expected: list[tuple[str, str]], tmp_path: 
 
 # rosters
 
-PEOPLE = 'email,name,role,title,labels.team,until,reason\nA@acme.com,"Ng, Alice",owner,,x,,\r\nb@acme.com,"Bob ""B"" Roy",,"Two\nlines",,2027-01-31,cover\n\nc@acme.com,{{ x }},standard,,,,\n'
+PEOPLE = (
+    'email,name,role,title,labels.team,until,reason\nA@acme.com,"Ng, Alice",owner,,x,,\r\n'
+    'b@acme.com,"Bob ""B"" Roy",,"Two\nlines",,2027-01-31,cover\n\nc@acme.com,{{ x }},standard,,,,\n'
+)
 
 
 def test_a_roster_gives_the_same_as_yaml(tmp_path: Path) -> None:
@@ -302,8 +308,8 @@ def test_a_roster_gives_the_same_as_yaml(tmp_path: Path) -> None:
 
 def test_rosters_of_other_kinds(tmp_path: Path) -> None:
     files = {
-        "acme.yaml": HEAD
-        + "members: {a@acme.com: , b@acme.com: }\ninclude_csv: {groups: [g1.csv, g2.csv], features: f.csv, workspaces: w.csv}\ntemplates: {workspace: {t: {name: T}}}\n",
+        "acme.yaml": HEAD + "members: {a@acme.com: , b@acme.com: }\ninclude_csv: {groups: [g1.csv, g2.csv], "
+        "features: f.csv, workspaces: w.csv}\ntemplates: {workspace: {t: {name: T}}}\n",
         "g1.csv": "key,members\ng1,a@acme.com; b@acme.com\n",
         "g2.csv": "name,key\nTwo,g2\n",
         "f.csv": "key,type,default\nf,boolean,TRUE\nn,number,3\ns,string,x\n",

@@ -96,10 +96,13 @@ def test_files_are_one_document(tmp_path: Path) -> None:
     whole = load(tmp_path / "one", GOOD)
     parts = {
         "a.yaml": HEAD,
-        "people/members.yml": "members:\n  alice@acme.com: {name: Alice Ng, role: owner}\n  bob@acme.com: {name: Bob Roy, role: standard}\n",
-        "people/groups.yaml": "groups:\n  support: {members: [bob@acme.com]}\nroles:\n  campaign-manager: {scope: workspace, extends: member, permissions: [campaigns.write]}\n",
+        "people/members.yml": "members:\n  alice@acme.com: {name: Alice Ng, role: "
+        "owner}\n  bob@acme.com: {name: Bob Roy, role: standard}\n",
+        "people/groups.yaml": "groups:\n  support: {members: [bob@acme.com]}\nroles:\n  campaign-manager: "
+        "{scope: workspace, extends: member, permissions: [campaigns.write]}\n",
         "ws/x.yaml": "workspaces:\n  brand-x: {name: Brand X, region: us}\n",
-        "ws/x-access.yaml": "workspaces:\n  brand-x:\n    members: {alice@acme.com: admin, group:support: campaign-manager}\n    features: {beta: true}\n",
+        "ws/x-access.yaml": "workspaces:\n  brand-x:\n    members: {alice@acme.com: admin, "
+        "group:support: campaign-manager}\n    features: {beta: true}\n",
         "features.yaml": "features:\n  beta: {type: boolean, default: false, owner: alice@acme.com}\n",
         "empty.yaml": "# nothing but a comment\n",
         ".hidden/x.yaml": "nonsense: [",

@@ -5,7 +5,7 @@ Invariant: each distinct word of a column is judged once; only a bad one is look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -106,7 +106,7 @@ class Checker:
         if spec is None or not spec.references:
             return
         own = [address.rpartition("/")[2] for address in table.addresses]
-        bad = {word for word in set(own) if self._missing(resolve(spec.references, word))}
+        bad = {word for word in set(own) if (named := _named(spec.references, word)) is None or self._missing(named)}
         for index, word in enumerate(own) if bad else ():
             if word in bad:
                 self._dangling(spec.references, word, table.marks[index], table.addresses[index])
@@ -144,15 +144,23 @@ class Checker:
         return table.attributes[index] if index is not None else table.kind.builtin.get(key_of(address), {})
 
     def _dangling(self, references: tuple[Reference, ...], word: str, at: int | Source | None, address: Address) -> None:
-        named = resolve(references, word)
+        named = _named(references, word)
+        if named is None:
+            ways = listed(f"{ref.prefix}KEY" for ref in references)
+            self._problems.add("ORG301", f"`{word[:120]}` names nothing that can stand here", f"write {ways}", at)
+            return
         kind = self._kinds[kind_of(named)]
         if self._problems.partial or kind.collection in self._problems.refused_sections:
             return
         prefix = word.removesuffix(key_of(named))
-        known = [prefix + key for key in (*map(key_of, self._tables[kind.name].rows), *kind.builtin)]
-        others = [r.prefix + key_of(a) for r in references if r.kind != kind.name for a in self._tables[r.kind].rows]
+        known = [prefix + key for key in self._known(kind)]
+        others = [r.prefix + key for r in references if r.kind != kind.name for key in self._known(self._kinds[r.kind])]
         fix = self._problems.meant(word, [*known, *others], self._declare(kind, key_of(named), known))
         self._problems.add("ORG301", f"there is no {kind.title.lower()} `{word[:120]}`", fix, at)
+
+    def _known(self, kind: Kind) -> Iterable[str]:
+        """What there is to suggest; nothing where too much was suggested already."""
+        return (*map(key_of, self._tables[kind.name].rows), *kind.builtin) if self._problems.may_suggest else ()
 
     def _declare(self, kind: Kind, key: str, known: list[str]) -> str:
         there = f"there are {listed(known)}; or " if 0 < len(known) <= _FREE_KEYS else ""
@@ -207,7 +215,11 @@ class Checker:
         declared: Callable[[int], Mapping[str, Any]]
         if "reference" in rule and table.kind.key:
             references = table.kind.key.references
-            declared = lambda index: self._attributes(resolve(references, parts_of(table.addresses[index])[-1]))  # noqa: E731
+
+            def declared(index: int) -> Mapping[str, Any]:
+                named = _named(references, parts_of(table.addresses[index])[-1])
+                return self._attributes(named) if named else {}
+
         else:
             declared = table.attributes.__getitem__
         for index, attributes in enumerate(table.attributes):
@@ -245,6 +257,14 @@ def walk(properties: Mapping[str, Mapping[str, Any]], above: tuple[str, ...] = (
     for name, prop in properties.items():
         yield (*above, name), prop
         yield from walk(prop.get("properties", {}), (*above, name))
+
+
+def _named(references: tuple[Reference, ...], word: str) -> Address | None:
+    """What a word names; None where every kind that it could name needs a prefix."""
+    try:
+        return resolve(references, word)
+    except ValueError:
+        return None
 
 
 def _sortable(value: Any) -> bool:

@@ -12,7 +12,7 @@ from orgform.config.problems import Problems
 from orgform.config.tree import Map, new_map
 
 
-def combined(maps: Sequence[Map], problems: Problems, path: str = "") -> Map:
+def combined(maps: Sequence[Map], problems: Problems, path: tuple[str, ...] = ()) -> Map:
     """All maps as one."""
     if len(maps) == 1:
         return maps[0]
@@ -27,13 +27,20 @@ def combined(maps: Sequence[Map], problems: Problems, path: str = "") -> Map:
         for key, value, mark in each.entries():
             if key not in values:
                 values[key], marks[key] = value, mark
-            elif isinstance(value, Map) and isinstance(values[key], Map):
-                shared.setdefault(key, [values[key]]).append(value)
+            elif _are_maps(values[key], value, path):
+                shared.setdefault(key, [values[key] or new_map()]).append(value or new_map())
             else:
-                duplicate(key, marks[key], mark, problems, path)
+                duplicate(key, marks[key], mark, problems, ".".join(path))
     for key, parts in shared.items():
-        values[key] = combined(parts, problems, f"{path}.{key}" if path else key)
+        values[key] = combined(parts, problems, (*path, key))
     return new_map(values.items(), list(marks.values()), any(each.dynamic for each in maps))
+
+
+def _are_maps(one: Any, other: Any, path: tuple[str, ...]) -> bool:
+    """Whether the two merge. A section or an entry with nothing below it is an empty map; the same empty entry twice says nothing twice."""
+    if len(path) > 1:
+        return isinstance(one, Map) and isinstance(other, Map)
+    return isinstance(one, Map | None) and isinstance(other, Map | None) and (not path or bool(one or other))
 
 
 def duplicate(key: str, first: int, second: int, problems: Problems, path: str = "", why: str = "") -> None:

@@ -168,7 +168,7 @@ class Expander:
         mark = entry.mark("for_each")
         loops = self._rendered(entry["for_each"], scope, mark)
         if not isinstance(loops, Map) or not loops:
-            if loops is not _DROPPED:
+            if loops is not _DROPPED and not (loops == {} and entry["for_each"]):
                 self._problems.add(
                     "ORG122", "`for_each` must be a map of lists", "write it like `for_each: {brand: [x, y], region: [us, eu]}`", mark
                 )
@@ -201,9 +201,10 @@ class Expander:
 
     def _body(self, kind: Kind, raw: Map, over: Map | None, scope: Mapping[str, Any]) -> Map:
         children = self._kinds.children(kind.name)
-        plain = raw.without("use", "for_each", *children)
+        written = ("use",) if kind.singleton else ("use", "for_each")  # what is one of a kind cannot be made many; the gate says so
+        plain = raw.without(*written, *children)
         if over is not None:
-            plain = merged(plain, over.without("use", "for_each", *children), remove=True)
+            plain = merged(plain, over.without(*written, *children), remove=True)
         body: Map = self._rendered(plain, scope, NOWHERE)
         extra = [(n, m) for tree in (raw, over or new_map()) for n, _, m in tree.entries() if n in children]
         found = []
@@ -308,6 +309,8 @@ class Expander:
                 fix = self._problems.meant(problem.name, scope, declare)
             self._problems.add(problem.code, problem.summary, fix, at)
             self._problems.broken_values = True
+            if problem.final:
+                raise TooMany from problem
             return _DROPPED
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orgform.codec import Struct
+from orgform.formats import CONTROL
 
 MAX_FILES = 10_000
 MAX_YAML = 16 * 2**20
@@ -58,7 +59,7 @@ def is_config_name(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) and not name.startswith(".") and not name.endswith((".test.yaml", ".test.yml"))
 
 
-def outside(file: str, where: str = "") -> FileProblem:
+def outside(file: str) -> FileProblem:
     return FileProblem(
         file, "ORG005", f"`{file}` leads out of the config folder", "move what it leads to into the config folder; nothing outside is read"
     )
@@ -67,6 +68,16 @@ def outside(file: str, where: str = "") -> FileProblem:
 def too_large(file: str, size: int, limit: int) -> FileProblem:
     fix = f"split it: a file may have at most {limit // 2**20} MB" if limit == MAX_YAML else f"at most {limit // 2**20} MB are read"
     return FileProblem(file, "ORG006", f"the file has {size / 2**20:,.1f} MB", fix)
+
+
+def is_printable(name: str) -> bool:
+    """Whether a file's name can be shown: it is UTF-8, and has no control characters."""
+    return not CONTROL.search(name) and not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def odd_name(file: str) -> FileProblem:
+    shown = "".join(char if is_printable(char) else "\N{REPLACEMENT CHARACTER}" for char in file)
+    return FileProblem(shown, "ORG003", f"the name of `{shown}` has characters that cannot be shown", "give it another name")
 
 
 def missing(file: str) -> FileProblem:
@@ -136,8 +147,14 @@ class _Walk:
             self._note(_unreadable(relative, error))
             return
         for entry in entries:
-            if not entry.name.startswith("."):
+            if not entry.name.startswith(".") and self._good_name(entry.name, relative):
                 self._entry(entry, f"{relative}/{entry.name}" if relative else entry.name)
+
+    def _good_name(self, name: str, folder: str) -> bool:
+        if is_printable(name) or not name.endswith((".yaml", ".yml")):
+            return True
+        self._note(odd_name(f"{folder}/{name}" if folder else name))
+        return False
 
     def _entry(self, entry: os.DirEntry[str], relative: str) -> None:
         if entry.is_symlink() and not _within(self._root, os.path.realpath(entry.path)):

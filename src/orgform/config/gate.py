@@ -37,7 +37,24 @@ def is_valid(tree: Any, schema: dict[str, Any]) -> bool:
 def checked(tree: Map, kinds: Kinds, problems: Problems) -> Map:
     """The tree, without what was refused. Problems are added for that."""
     schema = company_schema(kinds, expanded=True)
-    return tree if is_valid(tree, schema) else explain(tree, schema, problems)
+    if is_valid(tree, schema):
+        return tree
+    collections = {name for name, kind in kinds.top_level.items() if not kind.singleton}
+    return explain(tree, schema, problems, judged=_suspects(tree, schema, collections))
+
+
+def _suspects(tree: Map, schema: dict[str, Any], collections: set[str]) -> Map:
+    """The tree with only those entries of its collections that jsonschema-rs refuses: jsonschema takes a second for ten thousand."""
+    import jsonschema_rs
+
+    paths = {tuple(error.instance_path[:2]) for error in jsonschema_rs.validator_for(schema).iter_errors(tree)}
+    kept = []
+    for name, value, mark in tree.entries():
+        if name in collections and isinstance(value, Map):
+            entries = [entry for entry in value.entries() if (name, entry[0]) in paths]
+            value = new_map([(k, v) for k, v, _ in entries], [m for _, _, m in entries])
+        kept.append((name, value, mark))
+    return new_map([(k, v) for k, v, _ in kept], [m for _, _, m in kept])
 
 
 def check_options(options: Map, schema: Mapping[str, Any], problems: Problems, where: str) -> bool:
@@ -49,14 +66,15 @@ def check_options(options: Map, schema: Mapping[str, Any], problems: Problems, w
     return len(problems.found) == before
 
 
-def explain(tree: Map, schema: Mapping[str, Any], problems: Problems, where: str = "") -> Map:
-    """Adds a problem for every error, and gives the tree without the refused values."""
+def explain(tree: Map, schema: Mapping[str, Any], problems: Problems, where: str = "", judged: Map | None = None) -> Map:
+    """Adds a problem for every error, and gives the tree without the refused values. `judged`: the part of it to look at."""
     from jsonschema import Draft202012Validator
 
     explainer = _Explainer(tree, schema, problems, where)
     refused: set[tuple[str | int, ...]] = set()
+    errors = Draft202012Validator(schema).iter_errors(tree if judged is None else judged)
     # unknown keys first: what is missing is often there under a wrong name, and then it is told once
-    for error in sorted(Draft202012Validator(schema).iter_errors(tree), key=lambda error: error.validator != "additionalProperties"):
+    for error in sorted(errors, key=lambda error: error.validator != "additionalProperties"):
         refused.update(explainer.explain(error))
     problems.refused_sections.update(str(path[0]) for path in refused if len(path) == 1)
     pruned: Map = _pruned(tree, refused)
@@ -78,9 +96,8 @@ class _Explainer:
         self._problems.misshapen.update(path[:1])
         told = getattr(self, "_" + error.validator.lower(), None)
         if told is None:
-            self._problems.add(
-                "ORG205", f"{self._where(path)} is not as it should be: {error.message[:200]}", "see `orgform schema`", self._value(path)
-            )
+            rule = f"{error.validator}: {error.validator_value}"[:200]
+            self._problems.add("ORG205", f"{self._where(path)} is not as it should be", f"its schema says `{rule}`", self._value(path))
             return [path]
         found: list[tuple[str | int, ...]] = told(path, error)
         return found
@@ -103,7 +120,7 @@ class _Explainer:
             return [path]
         due = " or ".join(_ARTICLES[w] for w in wanted if w != "null" or len(wanted) == 1)
         value = error.instance
-        summary = f"{self._where(path)} must be {due}, not {_shown(value)}"
+        summary = f"{self._where(path)} must be {due}, not {self._shown(path, value)}"
         self._problems.add("ORG202", summary, _type_fix(value, wanted, error.schema), self._value(path))
         return [path]
 
@@ -135,19 +152,19 @@ class _Explainer:
                 "ORG201", f"unknown key `{error.instance[:80]}` in {self._where(path)}", fix, self._key((*path, error.instance))
             )
             return [(*path, error.instance)]
-        self._problems.add("ORG204", f"{self._where(path)} cannot be {_shown(error.instance)}", fix, self._value(path))
+        self._problems.add("ORG204", f"{self._where(path)} cannot be {self._shown(path, error.instance)}", fix, self._value(path))
         return [path]
 
     def _const(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         wanted = error.validator_value
-        summary = f"{self._where(path)} is {_shown(error.instance)}, and only {wanted} is known here"
+        summary = f"{self._where(path)} is {self._shown(path, error.instance)}, and only {wanted} is known here"
         self._problems.add("ORG219", summary, f"write `{wanted}`, or use a version of orgform that knows this one", self._value(path))
         return [path]
 
     def _range(self, path: tuple[str | int, ...], error: Any, words: str) -> list[tuple[str | int, ...]]:
         self._problems.add(
             "ORG205",
-            f"{self._where(path)} must be {words}, not {_shown(error.instance)}",
+            f"{self._where(path)} must be {words}, not {self._shown(path, error.instance)}",
             f"write a value that is {words}",
             self._value(path),
         )
@@ -164,9 +181,8 @@ class _Explainer:
 
     def _pattern(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         form = error.schema.get("description") or f"it must match {error.validator_value}"
-        self._problems.add(
-            "ORG205", f"{self._where(path)} has not the right form: {_shown(error.instance)}", f"write it as: {form}", self._value(path)
-        )
+        summary = f"{self._where(path)} has not the right form: {self._shown(path, error.instance)}"
+        self._problems.add("ORG205", summary, f"write it as: {form}", self._value(path))
         return [path]
 
     def _minlength(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
@@ -183,6 +199,11 @@ class _Explainer:
         text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
         text = (self._root + text).lstrip(".")
         return f"`{text[:160]}`" if text else "the config"
+
+    def _shown(self, path: tuple[str | int, ...], value: Any) -> str:
+        """Never the text of what may be a secret."""
+        secret = self._root.startswith("targets.") or path[:1] == ("targets",)
+        return "a text" if secret and isinstance(value, str) and "kinds" not in path else _shown(value)
 
     def _key(self, path: tuple[str | int, ...]) -> Source | int:
         """Where the key at the end of `path` stands; for the whole tree its first key."""

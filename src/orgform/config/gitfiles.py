@@ -12,7 +12,19 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-from orgform.config.files import ENVIRONMENTS, MAX_FILES, MAX_YAML, FileProblem, Listing, is_config_name, missing, outside, too_large
+from orgform.config.files import (
+    ENVIRONMENTS,
+    MAX_FILES,
+    MAX_YAML,
+    FileProblem,
+    Listing,
+    is_config_name,
+    is_printable,
+    missing,
+    odd_name,
+    outside,
+    too_large,
+)
 from orgform.errors import GitError
 
 _LINK = "120000"
@@ -72,6 +84,8 @@ class GitFiles:
                 environments.append(name)
             elif path.split("/")[0] != ENVIRONMENTS and (is_config_name(name) or mode == _LINK):
                 try:
+                    if not is_printable(path):
+                        raise odd_name(path)
                     target = self._resolve(path)
                 except FileProblem as problem:
                     problems.append((problem.file, problem.code, problem.summary, problem.fix))

@@ -23,7 +23,7 @@ from orgform.config.gate import checked
 from orgform.config.head import Moves, policy
 from orgform.config.problems import Problems, listed
 from orgform.config.source import paused_collector, read_yaml
-from orgform.config.targets import Targets
+from orgform.config.targets import Targets, hide_unread
 from orgform.config.tree import Map, merged, new_map
 from orgform.config.variables import read_files, resolved
 from orgform.diagnostics import Diagnostic, Source, has_errors, sort_diagnostics
@@ -121,7 +121,7 @@ class Loader:
         Checker(self._given.kinds, compiler, self._problems).run()
         found, claims = targets.check(tree, tables)
         moved = Moves(self._given.kinds, compiler, self._problems).read(tree.get("moved"))
-        diagnostics = sort_diagnostics(self._problems.found)
+        diagnostics = sort_diagnostics(self._problems.masked())
         if has_errors(diagnostics):
             raise ConfigInvalid(diagnostics)
         settings = policy(tree.get("policy"))
@@ -167,6 +167,8 @@ class Loader:
             self._file_problem(problem)
             return None
         tree = read_yaml(data, file, self._problems, self._memo)
+        if file in self._problems.failed_files:
+            hide_unread(data, self._problems.places)
         if tree is None or isinstance(tree, Map):
             return tree
         self._problems.failed_files.add(file)
@@ -182,7 +184,7 @@ class Loader:
     def _stop_if_nothing(self, base: Map) -> None:
         """Without any readable file there is nothing to say beyond that."""
         if not base and has_errors(self._problems.found):
-            raise ConfigInvalid(sort_diagnostics(self._problems.found))
+            raise ConfigInvalid(sort_diagnostics(self._problems.masked()))
 
     def _expanded(self, base: Map, over: Map | None) -> tuple[Map, Targets]:
         given, problems = self._given, self._problems
@@ -196,7 +198,7 @@ class Loader:
             base = self._with_rosters(base, over, expander)
             return expander.config(base, over), targets
         except TooMany as error:
-            raise ConfigInvalid(sort_diagnostics(problems.found)) from error
+            raise ConfigInvalid(sort_diagnostics(problems.masked())) from error
 
     def _with_rosters(self, base: Map, over: Map | None, expander: Expander) -> Map:
         """The base with the rows of `include_csv` in their collections."""
@@ -212,7 +214,7 @@ class Loader:
             return None
         paths = [value] if isinstance(value, str) else [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
         rows = [roster for path in paths if (roster := self._roster(path, name, mark)) is not None]
-        return new_map([(name, combined(rows, self._problems, name))], [mark], any(r.dynamic for r in rows)) if rows else None
+        return new_map([(name, combined(rows, self._problems, (name,)))], [mark], any(r.dynamic for r in rows)) if rows else None
 
     def _roster(self, path: str, name: str, mark: int) -> Map | None:
         from orgform.config.csvfile import read_roster

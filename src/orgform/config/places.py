@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate
 
+from orgform.codec import replace
 from orgform.config.tree import NOWHERE
 from orgform.diagnostics import Source
 from orgform.formats import CONTROL
@@ -122,6 +123,15 @@ class Places:
         """From now on this text shows as `***` in every snippet."""
         if secret.strip():
             self._secrets.add(secret)
+
+    def hidden(self, source: Source | None) -> Source | None:
+        """The same place with everything masked that is known to be secret by now."""
+        if source is None or not any(secret in source.snippet for secret in self._secrets):
+            return source
+        line = source.snippet
+        for secret in self._secrets:
+            line = line.replace(secret, "*" * len(secret))
+        return replace(source, snippet=line)
 
     def bare(self, mark: int) -> Source | None:
         """The place without its text; what `Desired` keeps of every resource."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from orgform.codec import replace
 from orgform.config.places import Places
 from orgform.diagnostics import Diagnostic, Source
 from orgform.formats import Problem
@@ -18,10 +19,13 @@ _COMPARISONS = 300_000
 
 
 class TemplateProblem(Exception):
-    """A template that gives no value. `word`: what to point at inside of the scalar. `name`: set where it is an undefined variable."""
+    """A template that gives no value. `word`: what to point at inside of the scalar. `name`: set where it is an undefined variable.
+    `final`: what all templates may take together is used up.
+    """
 
-    def __init__(self, code: str, summary: str, fix: str, word: str = "", name: str = "") -> None:
+    def __init__(self, code: str, summary: str, fix: str, word: str = "", name: str = "", *, final: bool = False) -> None:
         super().__init__(summary)
+        self.final = final
         self.code, self.summary, self.fix, self.word, self.name = code, summary, fix, word, name
 
 
@@ -53,12 +57,21 @@ class Problems:
     def _source(self, at: Source | int | None) -> Source | None:
         return self.places.at(at) if isinstance(at, int) else at
 
+    @property
+    def may_suggest(self) -> bool:
+        return self._comparisons >= 0
+
+    def masked(self) -> list[Diagnostic]:
+        """All of them, as they may be shown: what turned out to be a secret is starred out everywhere."""
+        hide = self.places.hidden
+        return [replace(d, source=hide(d.source), related=tuple(s for p in d.related if (s := hide(p)))) for d in self.found]
+
     def similar(self, word: str, known: Iterable[str]) -> str:
         """The known word that was probably meant, or an empty string."""
+        if not self.may_suggest:
+            return ""
         candidates = [k for k in known if abs(len(k) - len(word)) <= max(3, len(word) // 3)]
         self._comparisons -= len(candidates)
-        if self._comparisons < 0:
-            return ""
         folded = {k.casefold(): k for k in candidates}
         exact = folded.get(word.casefold())
         return exact or next(iter(get_close_matches(word, candidates, 1, 0.6)), "")

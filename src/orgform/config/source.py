@@ -135,12 +135,15 @@ class _Builder:
         self._simple = not _has_special_syntax(data) and (data.isascii() or not ODD.search(text.text))
         self._anchors: dict[str, Any] = {}
         self._open: set[str] = set()
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._expanded = 0
 
     def stop(self, code: str, summary: str, fix: str, event: Any) -> NoReturn:
         self._report(code, summary, fix, event)
         raise _Stop
+
+    def _too_deep(self, event: Any) -> NoReturn:
+        self.stop("ORG017", f"nested deeper than {MAX_DEPTH} levels", "write it flatter", event)
 
     def _report(self, code: str, summary: str, fix: str, event: Any) -> None:
         mark = event.start_mark.index
@@ -154,9 +157,9 @@ class _Builder:
         if kind is ScalarEvent:
             return self._scalar(event)
         if kind is AliasEvent:
-            return self._alias(event)
+            return self._alias(event, depth)
         if depth >= MAX_DEPTH:
-            self.stop("ORG017", f"nested deeper than {MAX_DEPTH} levels", "write it flatter", event)
+            self._too_deep(event)
         if event.tag is not None and event.tag not in _CORE_TAGS:
             self._refuse_tag(event)
         anchor = event.anchor
@@ -276,7 +279,7 @@ class _Builder:
         fix = f"it is already written at {first}; keep one of them, or merge them"
         self._problems.add("ORG012", f"the key `{key[:80]}` is written twice", fix, here, related=[first] if first else [])
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, depth: int) -> Any:
         name = event.anchor
         if name not in self._anchors or name in self._open:
             why = "stands inside of what it names" if name in self._open else "has no anchor before it"
@@ -285,7 +288,10 @@ class _Builder:
             )
             return _MISSING
         value = self._anchors[name]
-        self._expanded += self._size(value)
+        size, height = self._measure(value)
+        self._expanded += size
+        if depth + height > MAX_DEPTH:
+            self._too_deep(event)
         if self._expanded > MAX_EXPANDED:
             self.stop(
                 "ORG016",
@@ -295,13 +301,13 @@ class _Builder:
             )
         return value
 
-    def _size(self, value: Any) -> int:
-        """How many values a tree has when its aliases are written out; each shared part is counted once and remembered."""
+    def _measure(self, value: Any) -> tuple[int, int]:
+        """How many values a tree has when its aliases are written out, and how deep it is; each shared part is measured once."""
         if not isinstance(value, Map | Seq):
-            return 1
+            return 1, 0
         if id(value) not in self._sizes:
-            inner = value.values() if isinstance(value, Map) else value
-            self._sizes[id(value)] = 1 + sum(self._size(item) for item in inner)
+            inner = [self._measure(item) for item in (value.values() if isinstance(value, Map) else value)]
+            self._sizes[id(value)] = 1 + sum(size for size, _ in inner), 1 + max((height for _, height in inner), default=0)
         return self._sizes[id(value)]
 
     def _merge(self, result: Map) -> Map:

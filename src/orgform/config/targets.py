@@ -12,6 +12,7 @@ from typing import Any
 
 from orgform.config.compile import Table, words
 from orgform.config.gate import check_options
+from orgform.config.places import Places
 from orgform.config.problems import Problems, listed
 from orgform.config.tree import Map, plain_value
 from orgform.kinds import Kinds
@@ -37,6 +38,8 @@ class Targets:
         """Before anything is shown: what stands in targets and may be a secret is masked in every code frame."""
         for target in tree.values() if isinstance(tree, Map) else ():
             if not isinstance(target, Map):
+                for text in _texts(target):
+                    self._hide(text, secret=True)
                 continue
             spec = self._spec(target)
             safe = set(_OWN) | (set(spec.options.get("properties", {})) - set(spec.secrets) if spec else set())
@@ -187,6 +190,15 @@ class Targets:
 
 
 _TWO_LINES = "add these two lines:\ntargets:\n  acme: {provider: local, database: acme.db}"
+
+
+def hide_unread(data: bytes, places: Places) -> None:
+    """The same for a file that is no YAML: every value that stands below `targets:` may be a secret."""
+    text = data.decode("utf-8", "replace")
+    for block in re.findall(r"^targets\s*:.*(?:\n(?!\S).*)*", text, re.MULTILINE):
+        for name, value in re.findall(r"""([\w-]+)["']?\s*:\s*((?:[^\s,{}\[\]#]|(?<!\s)#)[^,}\n]*)""", block):
+            if name not in _OWN and not _REFERENCE.fullmatch(value.strip("\"' ")):
+                places.mask(value.strip("\"' "))
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -28,14 +28,20 @@ _FORMAT = re.compile(r"%(?:%|[-+ 0#]{0,3}[0-9]{0,3}(?:\.[0-9]{1,2})?[sdifgxXo])"
 
 
 class _OverBudget(Exception):
-    pass
+    """`final`: nothing is left for the templates that are still to come."""
+
+    final = False
+
+
+class _UsedUp(_OverBudget):
+    final = True
 
 
 class Renderer:
     """Renders scalars; one for a config, since time and output are bounded for all of it together."""
 
-    def __init__(self, seconds: float = MAX_SECONDS, output: int = MAX_OUTPUT * 200) -> None:
-        self._meter = _Meter(seconds, output)
+    def __init__(self, seconds: float | None = None, output: int = MAX_OUTPUT * 200) -> None:
+        self._meter = _Meter(MAX_SECONDS if seconds is None else seconds, output)
         self._environment = _Sandbox(self._meter)
         self._compiled: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
 
@@ -53,9 +59,7 @@ class Renderer:
         except UndefinedError as error:
             raise _undefined(str(error)) from error
         except _OverBudget as error:
-            raise TemplateProblem(
-                "ORG105", f"template: {error}", "make it smaller: templates are for names and values, not for work"
-            ) from error
+            raise TemplateProblem("ORG105", f"template: {error}", _SMALLER, final=error.final) from error
         except (RecursionError, MemoryError) as error:
             raise TemplateProblem("ORG105", "template: nested too deep", "make it simpler") from error
         except Exception as error:  # what operators and filters raise on values that do not fit them
@@ -73,6 +77,7 @@ class Renderer:
 
 
 _SYNTAX_FIX = "write `{{ name }}`; literal braces as `{% raw %}...{% endraw %}`"
+_SMALLER = "make it smaller: templates are for names and values, not for work"
 _SANDBOX_FIX = "templates may use declared variables, the usual filters, and simple methods of texts and maps; nothing else"
 
 
@@ -93,11 +98,13 @@ class _Meter:
 
     def tick(self) -> None:
         if time.monotonic() - self._started > self._seconds:
-            raise _OverBudget(f"the templates took longer than {self._limit:g} seconds")
+            raise _UsedUp(f"the templates took longer than {self._limit:g} seconds")
 
     def charge(self, size: int) -> None:
         """Called before something of `size` characters or items is made."""
-        if size > MAX_OUTPUT or size > self._output:
+        if size > self._output and size <= MAX_OUTPUT:
+            raise _UsedUp("the templates of this config give more than they may together")
+        if size > MAX_OUTPUT:
             raise _OverBudget("it gives more than the templates of a config may")
         self._output -= size
         if size > 10_000:
