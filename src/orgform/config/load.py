@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orgform.codec import Struct, digest, replace
+from orgform.collector import paused_collector
 from orgform.config import files as source_files
 from orgform.config.cache import Cache, Compiled, RecordingFiles, fingerprint, spec_fingerprint
 from orgform.config.check import Checker
@@ -22,7 +23,7 @@ from orgform.config.files import ENVIRONMENTS, FileProblem, Files, FolderFiles
 from orgform.config.gate import checked
 from orgform.config.head import Moves, policy
 from orgform.config.problems import Problems, listed
-from orgform.config.source import paused_collector, read_yaml
+from orgform.config.source import read_yaml
 from orgform.config.targets import Targets, hide_unread
 from orgform.config.tree import Map, merged, new_map
 from orgform.config.variables import read_files, resolved
@@ -191,7 +192,7 @@ class Loader:
         head = merged(_part(base, "variables", "templates"), _part(over, "variables", "templates"), remove=True)
         values = resolved(head.get("variables"), given.variables, self._var_files, given.environ, problems)
         expander = Expander(given.kinds, head.get("templates"), values, problems)
-        targets = Targets(given.kinds, given.specs, given.spec_names, problems)
+        targets = Targets(given.folder, given.kinds, given.specs, given.spec_names, problems)
         targets.hide(base.get("targets"))
         targets.hide(over.get("targets") if over is not None else None)
         try:

@@ -6,15 +6,14 @@ is shared, never copied, and counted, so that a small file cannot become a large
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
+from orgform.collector import paused_collector
 from orgform.config.places import Text, snippet
 from orgform.config.problems import Problems
 from orgform.config.scalars import NOT_A_NUMBER, SPECIAL, looks_special, plain, tagged
@@ -35,18 +34,6 @@ _COLLECTIONS = (Map, Seq)
 
 class _Stop(Exception):
     """The rest of the file cannot be read; the problem is already reported."""
-
-
-@contextmanager
-def paused_collector() -> Iterator[None]:
-    """Trees have no cycles, and the collector would look through them again and again while they grow."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def parse_yaml(data: bytes, file: str) -> tuple[Any, list[Diagnostic]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orgform.codec import Struct, decode, encode, to_builtins
+from orgform.collector import paused_collector
 from orgform.errors import LedgerError
 from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
@@ -264,25 +264,13 @@ def _base_of(connection: Connection, system: str) -> dict[Address, Base]:
     rows = connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,))
     bases: dict[Address, Base] = {}
     known: dict[tuple[str, int], Base] = {}
-    with _no_collector():
+    with paused_collector():
         for address, text, protected in rows:
             base = known.get((text, protected))
             if base is None:
                 base = known[text, protected] = Base(decode(text), bool(protected))
             bases[address] = base
     return bases
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Hundreds of thousands of new objects, none of them garbage: looking for cycles among them would take as long as the work."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _runs(connection: Connection, database: Database, beginning: str) -> list[dict[str, Any]]:

@@ -5,11 +5,9 @@ Invariant: a read of a kind is complete only when every page came, no key came t
 
 from __future__ import annotations
 
-import gc
 import getpass
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from urllib.parse import quote
 
 from orgform import __version__
 from orgform.codec import Struct
+from orgform.collector import paused_collector
 from orgform.errors import ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Attribution, Live, key_of
@@ -97,7 +96,7 @@ class AdminApi(Provider):
         for _ in range(READS):
             resources: dict[Address, Live] = {}
             try:
-                with _collector_paused():
+                with paused_collector():
                     problem = self._gather(kind, resources)
             except HttpError as e:
                 return ReadResult(kind, resources, complete=False, problem=e.message), e
@@ -239,15 +238,3 @@ def _result(operation: Operation, done: Done) -> Result:
     if done.status == 412 or (done.status == 404 and operation.action == "update") or problem.get("code") == "exists":
         return Result("stale", detail)
     return Result("unknown" if done.status >= 500 else "failed", detail)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Decoding makes many objects that all stay: collecting meanwhile doubles the time and finds nothing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
