@@ -214,6 +214,14 @@ CASES = [
     Bad("no version", GOOD.replace("orgform: 1\n", ""), ("ORG219", "acme.yaml:1:1"), words=("orgform: 1",)),
     Bad("no company", GOOD.replace("company: {name: Acme Corp, primary_domain: acme.com}\n", ""), ("ORG203", "acme.yaml:1:1")),
     Bad("primary domain missing", GOOD.replace(", primary_domain: acme.com", ""), ("ORG203", "acme.yaml:2:1"), words=("primary_domain",)),
+    Bad(
+        "null for what may be anything",
+        HEAD + "features: {f: {type: string, default: null}}\n",
+        ("ORG203", "acme.yaml:7:30"),
+        words=("empty",),
+    ),
+    Bad("no value at all", GOOD.replace("{beta: true}", "{beta: }"), ("ORG203", "acme.yaml:19:16")),
+    Bad("a built-in role", HEAD + "roles: {owner: {scope: workspace}}\n", ("ORG217", "acme.yaml:7:9"), words=("my-owner",)),
     # references
     Bad(
         "primary domain not declared",

@@ -42,6 +42,14 @@ def test_rosters_are_not_read_through_links(tmp_path: Path) -> None:
     assert sorted(told(refused(folder))) == [("ORG005", "acme.yaml:22:24"), ("ORG005", "sub/people.csv")]
 
 
+def test_a_database_behind_a_link_is_outside(tmp_path: Path) -> None:
+    folder = write(tmp_path / "config", GOOD.replace("acme.db", ".data/acme.db"))
+    assert load(folder).desired
+    (tmp_path / "outside").mkdir()
+    (folder / ".data").symlink_to(tmp_path / "outside")
+    assert told(refused(folder)) == [("ORG406", "acme.yaml:4:37")]
+
+
 def test_links_inside_the_folder_add_nothing_twice(tmp_path: Path) -> None:
     folder = write(
         tmp_path, {"acme.yaml": HEAD, "sub/groups.yaml": "groups: {g: {}}\n", ".shared/roles.yaml": "roles: {r: {scope: workspace}}\n"}

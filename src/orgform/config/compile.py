@@ -214,7 +214,7 @@ class Compiler:
         """Most keys are good and normal as they are; they are told in bulk."""
         is_plain = plain(kind.key.format) if kind.key else None
         if is_plain:
-            keys.update((key, key) for key in entries if is_plain(key))
+            keys.update((key, key) for key in entries if is_plain(key) and key not in kind.builtin)
 
     def _key(self, kind: Kind, memo: dict[str, str], key: str, mark: int) -> str:
         spec = kind.key
@@ -224,6 +224,9 @@ class Compiler:
             known = next((self._keys(self._kinds[r.kind]).get(key) for r in spec.references if not r.prefix), None)
             memo[key] = normal = known or self.word(spec.references, key)
             return normal
+        if key in kind.builtin:
+            fix = f"use it as it is, or give yours another key, like `my-{key}`"
+            self._problems.add("ORG217", f"the {kind.name} `{key}` is built in", fix, mark)
         normal = normalise(spec.format, key)
         problem = check(spec.format, key)
         if problem is None:

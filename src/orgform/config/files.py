@@ -209,5 +209,10 @@ def _unreadable(path: str, error: OSError) -> FileProblem:
     )
 
 
+def is_within(folder: Path, path: Path) -> bool:
+    """Whether `path` is below `folder` wherever links lead; it need not be there yet."""
+    return _within(os.path.realpath(folder), os.path.realpath(path))
+
+
 def _within(root: str, path: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)

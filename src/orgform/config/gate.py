@@ -155,6 +155,10 @@ class _Explainer:
         self._problems.add("ORG204", f"{self._where(path)} cannot be {self._shown(path, error.instance)}", fix, self._value(path))
         return [path]
 
+    def _not(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
+        self._problems.add("ORG203", f"{self._where(path)} is empty", "write a value, or remove the key", self._key(path))
+        return [path]
+
     def _const(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
         wanted = error.validator_value
         summary = f"{self._where(path)} is {self._shown(path, error.instance)}, and only {wanted} is known here"

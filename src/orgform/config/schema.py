@@ -133,6 +133,8 @@ class _Maker:
         made: dict[str, Any] = _clean(prop, editor=not self._expanded)
         if not required:
             made = _nullable(made)
+        elif self._expanded and not {"type", "enum", "const"} & set(made):
+            made["not"] = {"type": "null"}  # it may be anything, but it must be something
         return made if self._expanded else _or_template(made)
 
 

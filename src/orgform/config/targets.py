@@ -8,9 +8,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from orgform.config.compile import Table, words
+from orgform.config.files import is_within
 from orgform.config.gate import check_options
 from orgform.config.places import Places
 from orgform.config.problems import Problems, listed
@@ -26,8 +28,9 @@ _OWN = ("provider", "kinds")
 
 class Targets:
     def __init__(
-        self, kinds: Kinds, specs: Callable[[str], ProviderSpec | None], names: Callable[[], list[str]], problems: Problems
+        self, folder: Path, kinds: Kinds, specs: Callable[[str], ProviderSpec | None], names: Callable[[], list[str]], problems: Problems
     ) -> None:
+        self._folder = folder
         self._kinds = kinds
         self._specs = specs
         self._names = names
@@ -127,7 +130,8 @@ class Targets:
         if not isinstance(path, str):
             return
         normal = posixpath.normpath(path.replace("\\", "/"))
-        if normal.startswith(("../", "/")) or normal == ".." or re.match(r"[A-Za-z]:", normal):
+        lexically = normal.startswith(("../", "/")) or normal == ".." or re.match(r"[A-Za-z]:", normal)
+        if lexically or not is_within(self._folder, self._folder / normal):
             place = self._problems.places.value(options.mark(name))
             self._problems.add("ORG406", f"`{name}` leads out of the config folder", "write a path below the config folder", place)
 
