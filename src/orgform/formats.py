@@ -62,7 +62,9 @@ def _normal_email(value: str) -> str:
 
 
 def _normal_fqdn(value: str) -> str:
-    lower = value.lower().removesuffix(".")
+    lower = value.lower()
+    if lower.endswith(".") and not lower.endswith(".."):
+        lower = lower[:-1]
     if lower.isascii():
         return lower
     import idna
