@@ -18,6 +18,7 @@ from orgform.model import Address, Attributes, Config, Desired, Live, address_of
 
 _MISSING = object()
 MOST_SHOWN = 60
+_MADE = "`for_each`, a template or a CSV"
 _GENERATES = ("for_each", "include_csv")
 
 
@@ -168,7 +169,7 @@ class _Merge:
             elif difference.declared is _MISSING:
                 self._add_attribute(address, kind, difference)
             else:
-                raise Untouchable("something that is not written out there")
+                raise Untouchable(_MADE)
         except Untouchable as reason:
             if difference.declared is not _MISSING:
                 self._note_difference(address, difference, str(reason))
@@ -307,7 +308,7 @@ class _Merge:
     def _remove(self, address: Address) -> None:
         try:
             if address not in self._places:
-                raise Untouchable("something that is not written out there")
+                raise Untouchable(_MADE)
             for place in self._places[address]:
                 self._documents[place.file].remove(place.pair)
         except Untouchable as reason:
@@ -335,8 +336,8 @@ def _is_written_out(document: Document, entry: Pair) -> bool:
 
 
 def _differences(kind: Kind, declared: Attributes, live: Attributes) -> Iterator[_Difference]:
-    """Attribute by attribute, key by key in maps; what the config does not manage counts where it is worth writing."""
-    worth = kept_attributes(kind, live)
+    """Attribute by attribute, key by key in maps; what the config does not manage counts where it says more than a default."""
+    worth = {name: value for name, value in kept_attributes(kind, live).items() if kind.defaults.get(name) != value}
     for name in kind.managed:
         if name not in kind.sensitive:
             ours = declared.get(name, _MISSING)

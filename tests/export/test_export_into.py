@@ -110,10 +110,15 @@ def test_no_difference_no_change(kept: Kept) -> None:
     assert kept.merge() == Merged({})
 
 
+def test_a_default_that_nobody_wrote_is_not_written(kept: Kept) -> None:
+    kept.put("member/bob@acme.com", role="standard")
+    assert kept.merge() == Merged({})
+
+
 def test_values_change_where_they_are_written(kept: Kept) -> None:
     kept.put("company/company", name="Acme Corp")
     kept.put("member/alice@acme.com", role="admin", title="Founder")
-    kept.put("member/bob@acme.com", labels={"team": "z", "desk": "7"}, role="standard")
+    kept.put("member/bob@acme.com", labels={"team": "z", "desk": "7"}, role="manager")
     kept.put("group/support", members=["bob@acme.com", "carol@acme.com"])
     kept.put("member/carol@acme.com", name="Carol")
     kept.put("workspace/hq", settings={"timezone": "Europe/Paris", "currency": "EUR"}, description="Home")
@@ -123,7 +128,7 @@ def test_values_change_where_they_are_written(kept: Kept) -> None:
         "company.yaml": replaced(
             ("{name: Acme,", "{name: Acme Corp,"),
             ("role: owner}", "role: admin, title: Founder}"),
-            ('labels: {team: x, floor: "2"}\n', "labels: {team: z, desk: '7'}\n    role: standard\n  carol@acme.com:\n    name: Carol\n"),
+            ('labels: {team: x, floor: "2"}\n', "labels: {team: z, desk: '7'}\n    role: manager\n  carol@acme.com:\n    name: Carol\n"),
             ("      - Alice@acme.com     # lead\n      - bob@acme.com\n", "      - bob@acme.com\n      - carol@acme.com\n"),
             ("{timezone: Europe/London}", "{timezone: Europe/Paris, currency: EUR}"),
             ("alice@acme.com: admin,", "alice@acme.com: manager,"),
