@@ -7,7 +7,7 @@ import pytest
 
 from orgform.codec import decode, encode_pretty
 from orgform.model import AccessDelta, AccessItem, GuardVerdict, Plan
-from orgform.render import html, markdown, text, view
+from orgform.render import frames, html, markdown, text, view
 from orgform.render.values import created, differences, dig, show
 from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
 from tests.render import plans
@@ -220,3 +220,16 @@ def test_what_a_plan_was_compared_with() -> None:
     assert view.base_words({"base": {"source": "ledger", "revision": "3"}}) == "the ledger, revision 3"
     assert view.base_words({"base": {"source": "git:main", "revision": None}}) == "git:main"
     assert view.base_words({"base": {"source": "ledger", "revision": None}}) == "the ledger"
+
+
+def test_many_diagnostics_end_in_lines_and_a_count_with_errors_first() -> None:
+    warnings = [{"severity": "warning", "code": "ORG900", "summary": f"warning {n}"} for n in range(300)]
+    errors = [
+        {"severity": "error", "code": "ORG901", "summary": f"error {n}", "detail": "mend it", "source": {"file": "a.yaml", "line": n + 1}}
+        for n in range(300)
+    ]
+    page = frames.diagnostics([*warnings, *errors], color=False, width=80)
+    assert page.count("help: mend it") == frames.MOST_FRAMED
+    assert "error[ORG901]: a.yaml:300:0: error 299" in page
+    assert page.endswith("... and 100 more; --format json shows all\n")
+    assert frames.diagnostics(errors[:100], color=False, width=80).count("help: mend it") == 100

@@ -11,13 +11,35 @@ from typing import Any
 from orgform.render.words import Paint, clean, count, hang, width_of
 
 Doc = Mapping[str, Any]
+#: so many are shown with their frame, so many more with a line each; a config can have tens of thousands
+MOST_FRAMED = 100
+MOST_LISTED = 400
 STYLE = {"error": "bad", "warning": "warn", "info": "cyan"}
 
 
 def diagnostics(listed: Sequence[Doc], *, color: bool, width: int) -> str:
-    """All of them, one block each, in the order given. Empty text for none."""
-    paint = Paint(color)
-    return "\n".join("\n".join(_block(d, paint, max(width, 40))) + "\n" for d in listed)
+    """One block each, in the order given, errors first where not all have room. Empty text for none."""
+    paint, width = Paint(color), max(width, 40)
+    if len(listed) > MOST_FRAMED:
+        listed = sorted(listed, key=lambda d: d.get("severity") != "error")
+    blocks = "\n".join("\n".join(_block(d, paint, width)) + "\n" for d in listed[:MOST_FRAMED])
+    return blocks + _brief(listed[MOST_FRAMED:], paint, width)
+
+
+def _brief(listed: Sequence[Doc], paint: Paint, width: int) -> str:
+    lines = [
+        line
+        for d in listed[:MOST_LISTED]
+        for line in hang(f"{_lead(d)} {place(d.get('source') or {})}: ", clean(d.get("summary", "")), width)
+    ]
+    if len(listed) > MOST_LISTED:
+        lines.append(paint("dim", f"... and {len(listed) - MOST_LISTED:,} more; --format json shows all"))
+    return "\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _lead(d: Doc) -> str:
+    code = f"[{clean(d['code'])}]" if d.get("code") else ""
+    return f"{clean(d.get('severity', 'error'))}{code}:"
 
 
 def validation(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
@@ -51,8 +73,7 @@ def place(source: Doc) -> str:
 
 def _block(d: Doc, paint: Paint, width: int) -> Iterator[str]:
     severity = str(d.get("severity", "error"))
-    code = f"[{clean(d['code'])}]" if d.get("code") else ""
-    lead = f"{clean(severity)}{code}: "
+    lead = f"{_lead(d)} "
     first, *more = hang(lead, clean(d.get("summary", "")), width)
     yield paint(STYLE.get(severity, ""), lead.rstrip()) + paint("bold", first[len(lead) - 1 :])
     yield from (paint("bold", line) for line in more)
