@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orgform import app
+from orgform.codec import replace
 from orgform.diagnostics import Source
 from orgform.model import Deletes, Lifecycle, Move, Policy
 from tests.config.folders import GOOD, HEAD, load, refused, told, write
@@ -321,13 +323,28 @@ def test_what_has_expired_counts_as_not_written(tmp_path: Path) -> None:
     assert config.expired == {"member/b@acme.com": "2026-12-31", "membership/w/b@acme.com": "2026-12-31"}
     assert not set(config.expired) & set(config.desired)
     assert config.desired["group/g"].attributes == {"members": ["a@acme.com"]}
-    assert config.desired["feature/f"].attributes == {"type": "boolean", "default": True}
+    assert config.desired["feature/f"].attributes == {"type": "boolean", "default": True, "owner": None}, "managed, and empty"
     assert config.desired["inbox/w/i"].attributes == {"members": []}
     assert "membership/w/a@acme.com" in config.desired
     later = load(tmp_path, today=date(2027, 2, 1))
     assert later.expired["membership/w/a@acme.com"] == "2027-01-31"
     assert "member/a@acme.com" in later.desired
     assert config.digest != later.digest
+
+
+def test_who_expires_can_be_removed_everywhere(tmp_path: Path) -> None:
+    """The live system forgets that they own things in the same run in which it lets them go."""
+    text = (
+        EXPIRING.replace("inboxes: {i: {members: [b@", "inboxes: {i: {members: [a@acme.com, b@")
+        + "policy: {min_company_admins: 1, min_workspace_admins: 0}\n"
+    )
+    options = app.Options(write(tmp_path, text), today=date(2026, 12, 31))
+    assert app.apply(options)[1].outcome == "done"
+    made, report = app.apply(replace(options, today=date(2027, 1, 1)))
+    assert (report.outcome, sorted({c.action for c in made.changes})) == ("done", ["delete", "update"])
+    live = app.export(replace(options, today=date(2027, 1, 1)))
+    assert "b@acme.com" not in "".join(live.files.values())
+    assert not app.plan(replace(options, today=date(2027, 1, 1))).changes
 
 
 def test_digest_is_of_what_counts_today(tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ DOOR = {
             "maxItems": 2,
             "items": {"type": "object", "properties": {"day": {"type": "integer"}}},
         },
+        "contact": {
+            "type": "object",
+            "description": "Contacts.",
+            "properties": {"first": {"type": ["string", "null"], "x-reference": {"kind": "member"}}, "desk": {"type": "string"}},
+        },
         "wall": {"type": "string", "description": "Wall.", "pattern": "^[NESW]$"},
     },
     "required": ["keeper"],
@@ -82,7 +87,7 @@ def test_a_kind_of_a_plug_in(tmp_path: Path) -> None:
         "members: {a@acme.com: , b@acme.com: {until: 2026-12-31, reason: x}}\n"
         "groups: {g: }\n"
         "doors:\n  front: {keeper: A@acme.com, code: env:CODE, host: BÜCHER.example, "
-        "rule: {by: b@acme.com}, sign: {text: hi}, hinges: {group:g: }, plan: [{day: 1}]}\n"
+        "rule: {by: b@acme.com}, contact: {first: b@acme.com, desk: d}, sign: {text: hi}, hinges: {group:g: }, plan: [{day: 1}]}\n"
         "  back: {keeper: b@acme.com, sign: }\n"
     )
     config = with_doors(tmp_path, text)
@@ -91,13 +96,18 @@ def test_a_kind_of_a_plug_in(tmp_path: Path) -> None:
         "code": "env:CODE",
         "host": "xn--bcher-kva.example",
         "rule": {"by": "b@acme.com"},
+        "contact": {"first": "b@acme.com", "desk": "d"},
         "plan": [{"day": 1}],
     }
     assert config.desired["sign/front"].attributes == {"text": "hi"} and config.desired["sign/back"].attributes == {}
     assert "hinge/front/group:g" in config.desired
-    later = with_doors(tmp_path, text, date(2027, 1, 1))
-    assert "rule" not in later.desired["door/front"].attributes, "what held the reference goes with it"
-    assert later.expired == {"member/b@acme.com": "2026-12-31", "door/back": "2026-12-31", "sign/back": "2026-12-31"}
+    later = with_doors(tmp_path, text.replace("keeper: b@", "keeper: a@"), date(2027, 1, 1))
+    assert later.desired["door/front"].attributes["rule"] is None, "it is replaced as a whole, so it is empty as a whole"
+    assert later.desired["door/front"].attributes["contact"] == {"first": None, "desk": "d"}
+    assert later.expired == {"member/b@acme.com": "2026-12-31"}
+    with pytest.raises(ConfigInvalid) as caught:
+        with_doors(tmp_path, text, date(2027, 1, 1))
+    assert told(caught.value) == [("ORG304", "acme.yaml:11:3")], "a door needs its keeper"
 
 
 def test_bad_input_of_a_plug_in(tmp_path: Path) -> None:

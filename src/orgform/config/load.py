@@ -70,7 +70,9 @@ def load_config(
     given = Inputs(folder, files or FolderFiles(folder), kinds, specs, spec_names, env, tuple(variables), tuple(var_files), environ)
     with paused_collector():
         compiled = _cached(given, cache) if cache is not None else Loader(given, _var_files(given)).run()
-        desired, expired = judged(compiled.desired, kinds, today.isoformat())
+        desired, expired, problems = judged(compiled.desired, kinds, today.isoformat())
+        if problems:
+            raise ConfigInvalid(sort_diagnostics([*compiled.diagnostics, *problems]))
         seal = digest_of(desired, compiled) if expired else compiled.digest
     return Config(desired, compiled.targets, compiled.claims, compiled.policy, compiled.moved, expired, seal, compiled.diagnostics)
 
