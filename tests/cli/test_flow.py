@@ -202,7 +202,6 @@ def test_export(acme: Path, tmp_path: Path) -> None:
 
 def test_an_export_into_what_says_all_of_it_changes_nothing(acme: Path) -> None:
     apply(acme)
-    assert "Wrote 1 file into" in run("export", "-C", acme, "--into", acme).stderr, "defaults of the live system are written"
     before = (acme / "company.yaml").read_bytes()
     done = run("export", "-C", acme, "--into", acme)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
