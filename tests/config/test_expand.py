@@ -363,7 +363,7 @@ VALUES: dict[str, Any] = {"s": "text", "n": 3, "m": {"k": [1, 2], "items": "own"
         ("{{ s[0] ~ n ~ '!' }}", "t3!"),
         ("{{ s[:2] }}", "te"),
         ("{{ 'a' * 3 }}", "aaa"),
-        ("{{ [1] * 2 + [2] }}", [1, 1, 2]),
+        ("{{ [1] + [2] }}", [1, 2]),
         ("{{ '%03d-%s' % (n, s) }}", "003-text"),
         ("{{ '%03d' | format(n) }}", "003"),
         ("{{ s | upper | replace('T', 'tt') }}", "ttEXtt"),
@@ -431,7 +431,7 @@ def test_what_templates_can(text: str, value: Any) -> None:
         ("{{ ('9' * 5000) | int }}", None),
         ("{{ 'a' * 10 ** 9 }}", "ORG105"),
         ("{{ 10 ** 9 * 'a' }}", "ORG105"),
-        ("{{ [0] * 10 ** 9 }}", "ORG105"),
+        ("{{ [0] * 2 }}", "ORG103"),
         ("{{ 10 ** 1000 }}", "ORG105"),
         ("{{ range(10 ** 12) | list }}", "ORG105"),
         ("{{ range(900000) | join('x' * 900) }}", "ORG105"),
@@ -471,7 +471,7 @@ def test_templates_have_little_time(text: str) -> None:
 
 
 def test_output_is_bounded_over_all_templates() -> None:
-    renderer = Renderer(output=1000)
+    renderer = Renderer(output=2000)
     for _ in range(2):
         renderer.render("{{ 'x' * 200 }}", {})
     with pytest.raises(TemplateProblem) as caught:

@@ -1,7 +1,8 @@
 """Jinja2 inside of scalars: sandboxed, strict about names, bounded in time and output. The only importer of jinja2.
 
 Invariant: a template sees the variables it is given and nothing else; what it may call is a list of what is allowed, not of what is
-forbidden. Every operation that can make much from little is charged to a budget, and every loop looks at the clock.
+forbidden. What an operation makes is charged to a budget by its size all the way down, shared parts as often as they are met: that is what
+it costs to compare, print or copy it. Every operation and every turn of a loop looks at the clock.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round, make_attrgetter
 from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -21,9 +23,13 @@ from jinja2.visitor import NodeTransformer
 from orgform.config.problems import TemplateProblem
 
 MAX_SECONDS = 10.0
-MAX_OUTPUT = 1_000_000
+MAX_OUTPUT = 1_000_000  # one value
+MAX_WORK = 5_000_000  # everything that is made on the way to one scalar
 MAX_TEMPLATE = 256_000
-_MAX_POWER_BITS = 1024
+_MAX_BITS = 1024
+_MAX_DIGITS = 20
+_MAX_NUMERAL = 10_000
+_MAX_SEARCH = 10**9
 _FORMAT = re.compile(r"%(?:%|[-+ 0#]{0,3}[0-9]{0,3}(?:\.[0-9]{1,2})?[sdifgxXo])")
 
 
@@ -88,9 +94,11 @@ class _Meter:
         self._limit = seconds
         self._seconds = seconds
         self._output = output
+        self._work = MAX_WORK
         self._started = 0.0
 
     def __enter__(self) -> None:
+        self._work = MAX_WORK
         self._started = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
@@ -104,15 +112,37 @@ class _Meter:
         """Called before something of `size` characters or items is made."""
         if size > self._output and size <= MAX_OUTPUT:
             raise _UsedUp("the templates of this config give more than they may together")
-        if size > MAX_OUTPUT:
+        if size > min(MAX_OUTPUT, self._work):
             raise _OverBudget("it gives more than the templates of a config may")
         self._output -= size
+        self._work -= size
         if size > 10_000:
             self.tick()
 
 
+def _deep_size(value: Any) -> int:
+    """Characters and items of the value all the way down; at least `MAX_OUTPUT + 1` where it is larger than that."""
+    if isinstance(value, str):
+        return 1 + len(value)
+    size = 0
+    rest = [value]
+    while rest and size <= MAX_OUTPUT:
+        each = rest.pop()
+        size += 1
+        if isinstance(each, str):
+            size += len(each)
+        elif isinstance(each, int):
+            size += each.bit_length() // 3
+        elif isinstance(each, list | tuple | dict):
+            size += len(each)
+            if size <= MAX_OUTPUT:
+                rest.extend(each)
+                rest.extend(each.values() if isinstance(each, dict) else ())
+    return size
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset(("+", "*", "**", "%"))
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "**", "%"))
 
     def __init__(self, meter: _Meter) -> None:
         super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -123,10 +153,16 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             "replace": self._replace,
             "format": self._format,
             "list": self._list,
+            "round": self._round,
+            "sum": self._sum,
+            "string": self._text,
+            "int": self._numeral(self.filters["int"]),
+            "float": self._numeral(self.filters["float"]),
+            "trim": self._trim,
             "_ticking": self._ticking,
             "_concat": self._concat,
+            "_sized": self._sized,
         }
-        self.filters["string"] = str
 
     def compiled(self, text: str) -> Callable[[Mapping[str, Any]], Any]:
         tree: Any = _Bounded().visit(self.parse(text))
@@ -168,18 +204,33 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             if name == "join":
                 return __self._join(args[0], owner)
             __self._meter.charge(len(owner))
+            for word in args:
+                _check_search(owner, word)
         return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str):
             return self._format(left, *(right if isinstance(right, tuple) else (right,)))
-        if operator == "+" and isinstance(left, str | list | tuple):
-            self._meter.charge(len(left) + (len(right) if hasattr(right, "__len__") else 0))
+        for value in (left, right):
+            if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+                raise _OverBudget("a number that large is not computed with")
         if operator == "*":
             self._meter.charge(_product_size(left, right))
-        if operator == "**" and isinstance(left, int) and isinstance(right, int) and left.bit_length() * max(right, 1) > _MAX_POWER_BITS:
+        if operator == "**" and isinstance(left, int) and isinstance(right, int) and left.bit_length() * max(right, 1) > _MAX_BITS:
             raise _OverBudget("a power that large is not computed")
+        if operator == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+            self._meter.charge(len(left) + len(right))
         return super().call_binop(context, operator, left, right)
+
+    @pass_context
+    def _sized(self, _: Any, value: Any) -> Any:
+        """Stands around everything that makes a value. (It takes the context so that nothing is computed while a template is compiled.)"""
+        self._meter.tick()
+        if isinstance(value, str | list | tuple | dict):
+            self._meter.charge(_deep_size(value))
+        elif not isinstance(value, Undefined | LoopContext) and hasattr(value, "__next__"):
+            return self._ticking(value)
+        return value
 
     def _range(self, *bounds: int) -> range:
         made = range(*bounds)
@@ -188,7 +239,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def _ticking(self, values: Any) -> Iterator[Any]:
         for value in values:
-            self._meter.charge(1)
+            self._meter.charge(_deep_size(value))
             self._meter.tick()
             yield value
 
@@ -201,10 +252,45 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def _join(self, values: Iterable[Any], d: str = "", attribute: str | None = None) -> str:
         parts = []
         for value in values:
-            part = str(self.getattr(value, attribute) if attribute else value)
-            self._meter.charge(len(part) + len(d))
+            part = self._text(self.getattr(value, attribute) if attribute else value)
+            self._meter.charge(len(d))
             parts.append(part)
         return d.join(parts)
+
+    def _text(self, value: Any) -> str:
+        self._meter.charge(_deep_size(value))
+        self._meter.tick()
+        return str(value)
+
+    def _round(self, value: Any, precision: int = 0, method: str = "common") -> Any:
+        if abs(precision) > _MAX_DIGITS:
+            raise _OverBudget(f"numbers are rounded to at most {_MAX_DIGITS} digits")
+        return do_round(value, precision, cast(Any, method))
+
+    def _sum(self, values: Iterable[Any], attribute: str | int | None = None, start: float = 0) -> Any:
+        """Of numbers only: a sum of lists copies the first ones over and over."""
+        one = make_attrgetter(self, attribute)
+        for value in self._ticking(values):
+            number = value if attribute is None else one(value)
+            if isinstance(number, Undefined):
+                str(number)  # raises, with the right words
+            if not isinstance(number, int | float):
+                raise TypeError(f"a sum is of numbers, not of {type(number).__name__}")
+            start += number
+        return start
+
+    def _numeral(self, convert: Callable[..., Any]) -> Callable[..., Any]:
+        def bounded(value: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(value, str) and len(value) > _MAX_NUMERAL:
+                raise _OverBudget("a text that long is no number")
+            return convert(value, *args, **kwargs)
+
+        return bounded
+
+    def _trim(self, value: Any, chars: str | None = None) -> str:
+        text = self._text(value)
+        _check_search(text, chars)
+        return text.strip(chars)
 
     def _replace(self, text: str, old: str, new: str, count: int = -1) -> str:
         text, old, new = str(text), str(old), str(new)
@@ -214,17 +300,23 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def _format(self, text: str, *values: Any) -> str:
         if "%" in _FORMAT.sub("", text):
             raise SecurityError("only simple formats are allowed, like %s, %d and %03d")
-        self._meter.charge(len(text) + 1000 * text.count("%") + sum(len(v) for v in values if isinstance(v, str)))
+        self._meter.charge(len(text) + 1000 * text.count("%") + sum(map(_deep_size, values)))
         return text % values
 
 
 def _product_size(left: Any, right: Any) -> int:
     for value, times in ((left, right), (right, left)):
-        if isinstance(value, str | list | tuple) and isinstance(times, int):
+        if isinstance(value, list | tuple):
+            raise SecurityError("only texts and numbers are multiplied, no lists")
+        if isinstance(value, str) and isinstance(times, int):
             return len(value) * max(times, 0)
-    if isinstance(left, int) and isinstance(right, int):
-        return (left.bit_length() + right.bit_length()) // 8
     return 0
+
+
+def _check_search(text: str, word: Any) -> None:
+    """Looking for a long word in a long text takes as many steps as the two lengths multiplied."""
+    if isinstance(word, str) and len(text) * len(word) > _MAX_SEARCH:
+        raise _OverBudget("texts that long are not searched")
 
 
 # What a template may be made of. No `set`: doubling a text forty times in a row is no loop, and no budget would see it coming.
@@ -256,8 +348,11 @@ _LOOP = frozenset(
 )
 
 
+_ITERATING = frozenset(("map", "select", "reject", "sort", "unique", "groupby", "selectattr", "rejectattr", "max", "min"))
+
+
 class _Bounded(NodeTransformer):
-    """Refuses what is not allowed, and makes loops and `~` pay."""
+    """Refuses what is not allowed, and makes everything pay that makes a value."""
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(node, _ALLOWED):
@@ -278,18 +373,29 @@ class _Bounded(NodeTransformer):
         if node.name.startswith("_"):
             raise TemplateSyntaxError(f"No filter named {node.name!r}.", node.lineno)
         self.generic_visit(node)
-        if node.node is not None and node.name in (
-            "map",
-            "select",
-            "reject",
-            "sort",
-            "sum",
-            "unique",
-            "groupby",
-            "selectattr",
-            "rejectattr",
-        ):
+        if node.node is not None and node.name in _ITERATING:
             node.node = _filtered(node.node, "_ticking")
+        return _filtered(node, "_sized")
+
+    def _charged(self, node: nodes.Expr) -> nodes.Node:
+        self.generic_visit(node)
+        return _filtered(node, "_sized")
+
+    visit_Call = visit_Test = visit_List = visit_Dict = _charged
+    visit_Add = visit_Sub = visit_Mul = visit_Div = visit_FloorDiv = visit_Mod = visit_Pow = _charged
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+        self.generic_visit(node)
+        return _filtered(node, "_sized") if node.ctx == "load" else node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        return _filtered(node, "_sized") if isinstance(node.arg, nodes.Slice) else node
+
+    def visit_Operand(self, node: nodes.Operand) -> nodes.Node:
+        """The right side of a comparison, which can be one of many in a row."""
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, "_sized")
         return node
 
 
@@ -343,9 +449,11 @@ def _plain_data(value: Any, meter: _Meter, depth: int = 0) -> Any:
     if depth > 20:
         raise TemplateProblem("ORG106", "template: nested too deep", "make it simpler")
     if isinstance(value, dict):
+        meter.charge(2 * len(value))
         return {str(k): _plain_data(v, meter, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple | range):
         meter.charge(len(value))
+        meter.tick()
         return [_plain_data(v, meter, depth + 1) for v in value]
     name = type(value).__name__
     raise TemplateProblem("ORG106", f"template: it gives a {name}, which is no value", "add `| list`, or call it")
