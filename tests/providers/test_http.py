@@ -17,7 +17,7 @@ import pytest
 
 from orgform.codec import Struct
 from orgform.errors import ProviderError
-from orgform.providers.http import TRIES, HttpError, InProcessTransport, Session, origin_of
+from orgform.providers.http import TRIES, HttpError, InProcessTransport, Session
 from tests.providers.scripted import Script, Step, answer, reset, scripted, truncated
 
 GOOD = answer(200, {"name": "good"})
@@ -225,22 +225,6 @@ def test_paths_are_below_the_base_url() -> None:
             with pytest.raises(HttpError, match="not followed"):
                 session.request("GET", "//other.example/", idempotent=True)
         assert script.paths == ["/base/v1/things", "/absolute"]
-
-
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://Acme.example:443/api", "https://acme.example"),
-        ("http://acme.example:80", "http://acme.example"),
-        ("http://acme.example:8080/", "http://acme.example:8080"),
-        ("https://[::1]:8443", "https://[::1]:8443"),
-    ],
-)
-def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
-    from orgform.providers.orgform import remote
-
-    assert origin_of(url) == origin
-    assert remote.origin({"url": url}) == origin
 
 
 # What comes back

@@ -1,7 +1,7 @@
 """HTTP as providers use it: one session for a live system, with paging, retries and typed answers. The only importer of httpx.
 
 Invariant: a token goes to the session's own origin and nowhere else (no redirect and no link leads a request away), and no error holds
-a header or a token. A request is repeated only where repeating cannot do anything twice.
+a header or a secret, also not where the other side sends one back. A request is repeated only where repeating cannot do anything twice.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import httpx
 
 from orgform.codec import DecodeError, Struct, decode, encode
 from orgform.errors import ProviderError, ReadFailed
+from orgform.redaction import redact
+from orgform.urls import origin_of
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class HttpError(ProviderError):
         again: bool = False,
         retry_after: float = 0.0,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(redact(message), hint=redact(hint))
         self.status = status
         self.code = code
         self.maybe_done = maybe_done
@@ -328,15 +330,8 @@ def _parsed(base_url: str) -> httpx.URL:
 
 
 def _origin(url: httpx.URL) -> str:
-    port = url.port or {"https": 443, "http": 80}.get(url.scheme)
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    standard = (url.scheme, port) in (("https", 443), ("http", 80))
-    return f"{url.scheme}://{host}" + ("" if standard or port is None else f":{port}")
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL; the standard port is left out."""
-    return _origin(httpx.URL(url))
+    """Of the URL as it will be asked for: an international host name in its ASCII form."""
+    return origin_of(str(url))
 
 
 def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
@@ -373,7 +368,7 @@ def _asked_wait(response: httpx.Response) -> float:
 
 
 def _said(response: httpx.Response) -> tuple[str, str]:
-    """Code and sentence of an error body, where it is JSON; control characters are taken out."""
+    """Code and sentence of an error body, where it is JSON; without control characters, and without secrets before it is cut short."""
     try:
         problem: _Problem = decode(response.content, _Problem)
     except (DecodeError, ValueError, RecursionError):
@@ -381,7 +376,7 @@ def _said(response: httpx.Response) -> tuple[str, str]:
     words = (problem.detail, problem.message, problem.error, problem.title)
     sentence = next((w for w in words if isinstance(w, str) and w), "")
     code = problem.code if isinstance(problem.code, str) else ""
-    return code, "".join(c for c in sentence if c.isprintable())[:500]
+    return code, redact("".join(c for c in redact(sentence) if c.isprintable()))[:500]
 
 
 def _words(error: Exception) -> str:

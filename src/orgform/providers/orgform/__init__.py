@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from orgform.providers.base import Capabilities, Provider, ProviderSpec, TargetContext
+from orgform.urls import origin_of
 
 __all__ = ["local", "remote"]
 
@@ -30,18 +30,8 @@ def _open_remote(context: TargetContext) -> Provider:
 
 
 def _origin(options: Mapping[str, Any]) -> str:
-    """Scheme, host and port in lower case; the standard port is left out. What is no URL is an origin too: one that nobody allowed."""
-    url = str(options.get("url", ""))
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return url
-    if not parts.scheme or not parts.hostname:
-        return url
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    standard = {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != standard else "")
+    """What is no URL is an origin too: one that nobody allowed."""
+    return origin_of(str(options.get("url", "")))
 
 
 local = ProviderSpec(

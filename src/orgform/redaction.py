@@ -1,0 +1,53 @@
+"""Which values must never be shown, and how they are masked.
+
+Invariant: what was once told to `keep_secret` is masked in every text that goes through `redact`, for the life of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from urllib.parse import quote
+
+MASK = "(secret)"
+# A shorter value would be found inside of innocent words.
+_SHORTEST_MASKED = 4
+
+
+class Redactor:
+    """Masks the values it was told, also where they stand encoded, escaped, in another case or without their control characters."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        if len(value) < _SHORTEST_MASKED:
+            return
+        self._forms |= {form for form in _forms(value) if len(form) >= _SHORTEST_MASKED}
+        longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+    def clean(self, text: str) -> str:
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def _forms(value: str) -> set[str]:
+    raw = value.encode("utf-8", "surrogateescape")
+    escaped = {json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False)} | {repr(value)[1:-1]}
+    return {value, quote(raw), quote(raw, safe=""), b64encode(raw).decode(), "".join(c for c in value if c.isprintable()), *escaped}
+
+
+# One for the process: a traceback or a log line does not know which target it is about.
+_KNOWN = Redactor()
+
+
+def keep_secret(value: str) -> None:
+    """From now on `redact` masks this value."""
+    _KNOWN.add(value)
+
+
+def redact(text: str) -> str:
+    """`text` without any secret that this process has read."""
+    return _KNOWN.clean(text)
