@@ -7,59 +7,48 @@ from __future__ import annotations
 
 import re
 import stat
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote, urlsplit
 
-from orgform.codec import encode
-from orgform.errors import SecretMissing, SecretRefused, UsageError
+from orgform.errors import OrgformError, SecretMissing, SecretRefused, UsageError
+from orgform.proofs import Pair, is_proof, lies_in, prove
+from orgform.redaction import MASK, Redactor, keep_secret, redact
+from orgform.urls import origin_of, without_password
+
+__all__ = ["ALLOW_VARIABLE", "MASK", "Pairs", "Redactor", "allowances", "check_origin", "redact", "resolve", "shown_without_secrets"]
 
 ALLOW_VARIABLE = "ORGFORM_ALLOW_TARGETS"
-MASK = "(secret)"
-# A shorter value would be found inside of innocent words.
-_SHORTEST_MASKED = 4
 _MOST_BYTES = 64 * 1024
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Pairs(Protocol):
-    """What is asked of the ledger: which origin each secret of a target was last applied with."""
+    """What is asked of the ledger: which origin each secret of a target was last applied with.
+
+    `file`: where it lies, None for a server. `allowed`: (origin, reference) -> proof. `note` remembers for this process, and for good
+    with what `prove` gives once something was applied (not at all where that is None).
+    """
 
     @property
-    def writable(self) -> bool: ...
+    def file(self) -> Path | None: ...
 
-    def allowed(self, target: str) -> frozenset[tuple[str, str]]: ...
+    def allowed(self, target: str) -> Mapping[tuple[str, str], str]: ...
 
-    def allow(self, target: str, origin: str, reference: str) -> None: ...
+    def noted(self, target: str, origin: str, reference: str) -> bool: ...
 
-
-class Redactor:
-    """Masks the values it was told, also where they stand encoded."""
-
-    def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-
-    def add(self, value: str) -> None:
-        if len(value) < _SHORTEST_MASKED:
-            return
-        self._forms |= {value, quote(value), quote(value, safe=""), encode(value).decode()[1:-1], b64encode(value.encode()).decode()}
-        longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-
-    def clean(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+    def note(self, target: str, origin: str, reference: str, prove: Callable[[], str | None]) -> None: ...
 
 
-# One for the process: a traceback or a log line does not know which target it is about.
-_KNOWN = Redactor()
-
-
-def redact(text: str) -> str:
-    """`text` without any secret that this process has read."""
-    return _KNOWN.clean(text)
+@contextmanager
+def shown_without_secrets() -> Iterator[None]:
+    """Whatever of ours is raised inside comes out without any secret that this process has read."""
+    try:
+        yield
+    except OrgformError as error:
+        error.message, error.hint = redact(error.message), redact(error.hint)
+        error.args = (error.message,)
+        raise
 
 
 def resolve(reference: str, folder: Path, environ: Mapping[str, str]) -> str:
@@ -74,7 +63,7 @@ def resolve(reference: str, folder: Path, environ: Mapping[str, str]) -> str:
         value = _from_file(reference, folder / where)
     else:
         raise SecretMissing("a secret is written in plain text where a reference is due", hint="write env:NAME or file:PATH")
-    _KNOWN.add(value)
+    keep_secret(value)
     return value
 
 
@@ -91,20 +80,36 @@ def check_origin(
 ) -> None:
     """Whether the target's secret may go to `origin` (scheme, host, port; "": it stays in this process). Reads no secret.
 
-    It may where it was last applied with it, where `allow_target` or `ORGFORM_ALLOW_TARGETS` name it, or where `confirm` says yes; an
-    allowed pair is remembered by a ledger that is open for writing. Raises `SecretRefused` with the exact line that allows it.
+    It may where it was last applied with it, where `allow_target` or `ORGFORM_ALLOW_TARGETS` name it, or where `confirm` says yes; what
+    it was allowed for is noted in the ledger. Raises `SecretRefused` with the exact line that allows it.
     """
     outside = _leads_out(reference, folder)
     if not origin and not outside:
         return
     # Where nothing leaves the process there is no origin to name: the file itself is what has to be allowed.
-    place = _origin(origin) if origin else reference
-    if (place, reference) in ledger.allowed(target):
+    place = origin_of(origin) if origin else reference
+    pair = Pair(target, place, reference)
+    if ledger.noted(target, place, reference) or _remembered(pair, folder, ledger, environ):
         return
     if place not in allowances([*allow_target, environ.get(ALLOW_VARIABLE, "")]).get(target, frozenset()):
         _ask(target, place, reference, outside, confirm)
-    if ledger.writable:
-        ledger.allow(target, place, reference)
+    ledger.note(target, place, reference, _prover(pair, folder, ledger, environ))
+
+
+def _remembered(pair: Pair, folder: Path, ledger: Pairs, environ: Mapping[str, str]) -> bool:
+    """A ledger in the config folder comes with the config, and whoever writes that can write a pair: only one that we proved counts."""
+    proof = ledger.allowed(pair.target).get((pair.origin, pair.reference))
+    if proof is None or not _comes_with(folder, ledger):
+        return proof is not None
+    return is_proof(proof, pair, folder, environ)
+
+
+def _prover(pair: Pair, folder: Path, ledger: Pairs, environ: Mapping[str, str]) -> Callable[[], str | None]:
+    return (lambda: prove(pair, folder, environ)) if _comes_with(folder, ledger) else (lambda: "")
+
+
+def _comes_with(folder: Path, ledger: Pairs) -> bool:
+    return ledger.file is not None and lies_in(ledger.file, folder)
 
 
 def allowances(values: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -116,11 +121,12 @@ def allowances(values: Iterable[str]) -> dict[str, frozenset[str]]:
             raise UsageError(
                 f"{word!r} does not say which origin a target's secret may go to", hint="write NAME=ORIGIN: acme=https://api.acme.example"
             )
-        found[name] = found.get(name, frozenset()) | {_origin(place)}
+        found[name] = found.get(name, frozenset()) | {origin_of(place)}
     return found
 
 
 def _ask(target: str, place: str, reference: str, outside: bool, confirm: Callable[[str], bool] | None) -> None:
+    place = without_password(place)
     why = ", a file outside of the config folder," if outside else ""
     if confirm and confirm(f"Send the secret {reference}{why} of target {target} to {place}?"):
         return
@@ -128,20 +134,6 @@ def _ask(target: str, place: str, reference: str, outside: bool, confirm: Callab
         f"the target {target} would send its secret {reference}{why} to {place}, which nobody has allowed yet; it was not read",
         hint=f'if that is right: export {ALLOW_VARIABLE}="{target}={place}" (or --allow-target {target}={place})',
     )
-
-
-def _origin(place: str) -> str:
-    """Scheme, host and port in one spelling; what is no URL (a file reference) stays as it is."""
-    parts = urlsplit(place)
-    if not parts.hostname:
-        return place
-    try:
-        port = parts.port
-    except ValueError:
-        return place
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    shown = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
-    return f"{parts.scheme}://{host}{shown}"
 
 
 def _leads_out(reference: str, folder: Path) -> bool:

@@ -1,23 +1,24 @@
 """Opens a config's targets and reads what lives in them.
 
-Invariant: a secret is read at the moment of use, after its origin was checked, and is held by nothing but the provider that sends it.
+Invariant: a secret is read at the moment of use, after its origin was checked, and is held by nothing but the provider that sends it;
+what a provider says comes through without it, even where the live system sent it back.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from orgform.codec import Struct
+from orgform.codec import Struct, replace
 from orgform.errors import OrgformError, UsageError
 from orgform.kinds import Kinds
 from orgform.ledger import Ledger
-from orgform.model import Address, Config, Live, TargetConfig
+from orgform.model import Address, Attribution, Config, Live, TargetConfig
 from orgform.providers import find_spec
-from orgform.providers.base import Provider, ProviderSpec, TargetContext
-from orgform.secrets import check_origin, resolve
+from orgform.providers.base import Operation, Provider, ProviderSpec, ReadResult, Result, TargetContext
+from orgform.secrets import check_origin, redact, resolve, shown_without_secrets
 
 Confirm = Callable[[str], bool]
 #: kind, resources so far
@@ -108,14 +109,49 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         )
         return resolve(reference, opening.folder, os.environ)
 
-    provider = spec.open(TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait))
+    with shown_without_secrets():
+        provider = _Discreet(spec.open(TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait)))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
     return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))
 
 
 def _ledger_key(provider: Provider, origin: str | None, opening: Opening) -> str:
-    """A system inside the process is named by a path below the config folder: enough for the ledger that lies beside the config, and
-    one of many for a ledger that is shared."""
-    if origin is None and opening.ledger.shared:
+    """A system inside the process is named by a path below the config folder: enough for this folder's own ledger, and one of many for
+    any other, where several folders may meet."""
+    own = opening.folder / ".orgform" / "ledger.db"
+    file = opening.ledger.file
+    if origin is None and (file is None or file.resolve() != own.resolve()):
         return f"{provider.system}@{opening.folder.resolve()}"
     return provider.system
+
+
+class _Discreet(Provider):
+    """A provider whose every word for people is free of secrets."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self.capabilities = provider.capabilities
+
+    @property
+    def system(self) -> str:
+        return self._provider.system
+
+    def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
+        with shown_without_secrets():
+            for result in self._provider.read(kinds):
+                yield replace(result, problem=redact(result.problem)) if result.problem else result
+
+    def write(self, operations: Sequence[Operation]) -> list[Result]:
+        return self._provider.write(operations)  # apply judges the answers, and takes secrets out itself
+
+    def own_member(self) -> Address | None:
+        with shown_without_secrets():
+            return self._provider.own_member()
+
+    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
+        with shown_without_secrets():
+            found = self._provider.attributions(addresses)
+        return {address: Attribution(redact(a.actor), redact(a.time), redact(a.client)) for address, a in found.items()}
+
+    def close(self) -> None:
+        self._provider.close()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable
+import shutil
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from orgform.errors import SecretMissing, SecretRefused, UsageError
-from orgform.ledger import Ledger, open_ledger
+from orgform.ledger import open_ledger
+from orgform.model import Outcome
+from orgform.proofs import state_folder
 from orgform.providers.base import Result
-from orgform.secrets import MASK, Redactor, allowances, check_origin, redact, resolve
+from orgform.secrets import MASK, Redactor, allowances, check_origin, redact, resolve, shown_without_secrets
 from tests.apply.conftest import Applier
-from tests.apply.live_system import LiveSystem, create, plan_of
+from tests.apply.live_system import TARGET, LiveSystem, create, plan_of
 
 API = "https://api.acme.example"
 
@@ -66,17 +70,33 @@ class TestResolve:
 
 
 class Checker:
-    """`check(...)` as the shell calls it, on a real ledger."""
+    """`check(...)` as the shell calls it, on a real ledger; `apply()` gets something done, and the next process comes.
 
-    def __init__(self, folder: Path, ledger: Ledger) -> None:
-        self.folder, self.ledger = folder, ledger
+    What `environ` has besides the allowance: where the user's state is.
+    """
+
+    def __init__(self, folder: Path, where: Path, state: Path) -> None:
+        self.folder, self.where, self.environ = folder, where, {"ORGFORM_STATE": str(state)}
+        self.ledger = open_ledger(where, create=True)
+
+    def apply(self, status: str = "done") -> None:
+        change = create("group/a", {})
+        with self.ledger.lock(["s"], "dana") as lock:
+            recorder = self.ledger.begin_run(lock, plan_of(change), {change.target: "s"}, "dana")
+            recorder.record([(change, Outcome(change.target, change.address, "create", status))])
+            recorder.finish(status)
+        self.reopen()
+
+    def reopen(self, *, create: bool = True) -> None:
+        self.ledger.close()
+        self.ledger = open_ledger(self.where, create=create)
 
     def __call__(
         self,
         reference: str = "env:ACME_TOKEN",
         origin: str = API,
         *,
-        target: str = "acme",
+        target: str = TARGET,
         allow: tuple[str, ...] = (),
         variable: str | None = None,
         confirm: Callable[[str], bool] | None = None,
@@ -88,15 +108,27 @@ class Checker:
             folder=self.folder,
             ledger=self.ledger,
             allow_target=allow,
-            environ={} if variable is None else {"ORGFORM_ALLOW_TARGETS": variable},
+            environ=self.environ if variable is None else {**self.environ, "ORGFORM_ALLOW_TARGETS": variable},
             confirm=confirm,
         )
 
 
 @pytest.fixture
-def check(tmp_path: Path, ledger: Ledger) -> Checker:
+def check(tmp_path: Path) -> Iterator[Checker]:
+    """With a ledger outside of the config folder."""
     (tmp_path / "config").mkdir()
-    return Checker(tmp_path / "config", ledger)
+    checker = Checker(tmp_path / "config", tmp_path / "ledger.db", tmp_path / "state")
+    yield checker
+    checker.ledger.close()
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Iterator[Checker]:
+    """With the ledger that lies beside the config, where whoever writes the config can write it too."""
+    (tmp_path / "config").mkdir()
+    checker = Checker(tmp_path / "config", tmp_path / "config" / ".orgform" / "ledger.db", tmp_path / "state")
+    yield checker
+    checker.ledger.close()
 
 
 class TestOrigins:
@@ -142,17 +174,35 @@ class TestOrigins:
 
     def test_what_was_applied_with_it_stays_allowed(self, check: Checker) -> None:
         check(variable=f"acme={API}")
+        check.apply()
         check()
+
+    @pytest.mark.parametrize("status", ["failed", "stale", "skipped"])
+    def test_what_was_only_tried_does_not(self, check: Checker, status: str) -> None:
+        check(variable=f"acme={API}")
+        check.apply(status)
+        with pytest.raises(SecretRefused):
+            check()
+
+    def test_what_was_only_opened_does_not(self, check: Checker) -> None:
+        check(variable=f"acme={API}")
+        check.reopen()
+        with pytest.raises(SecretRefused):
+            check()
 
     def test_a_changed_origin_or_reference_or_target_is_refused(self, check: Checker) -> None:
         check(variable=f"acme={API}")
+        check.apply()
         for change in ({"origin": "https://evil.example"}, {"reference": "env:AWS_SECRET"}, {"target": "acme2"}):
             with pytest.raises(SecretRefused):
                 check(**change)  # type: ignore[arg-type]
 
     def test_only_the_last_origin_counts(self, check: Checker) -> None:
         check(variable=f"acme={API}")
+        check.apply()
         check(origin="https://new.example", variable="acme=https://new.example")
+        check.apply()
+        check(origin="https://new.example")
         with pytest.raises(SecretRefused):
             check()
 
@@ -165,6 +215,8 @@ class TestOrigins:
 
         check(confirm=yes)
         check(confirm=yes)
+        check.apply()
+        check(confirm=yes)
         assert asked == [f"Send the secret env:ACME_TOKEN of target acme to {API}?"]
 
     def test_a_person_says_no(self, check: Checker) -> None:
@@ -173,15 +225,25 @@ class TestOrigins:
         with pytest.raises(SecretRefused):
             check()
 
-    def test_reading_remembers_nothing(self, check: Checker, tmp_path: Path) -> None:
-        reading = Checker(check.folder, open_ledger(tmp_path / "ledger.db", create=False))
-        reading(variable=f"acme={API}")
-        reading.ledger.close()
+    def test_reading_remembers_nothing(self, check: Checker) -> None:
+        check.reopen(create=False)
+        check(variable=f"acme={API}")
+        check.reopen()
         with pytest.raises(SecretRefused):
             check()
 
     def test_what_stays_in_the_process_needs_nothing(self, check: Checker) -> None:
         check(origin="")
+
+    @pytest.mark.parametrize("allowance", ["acme=http://[x", "acme=http://x:port"])
+    def test_an_allowance_that_is_no_url_allows_nothing(self, check: Checker, allowance: str) -> None:
+        with pytest.raises(SecretRefused):
+            check(variable=allowance)
+
+    def test_an_origin_that_is_no_url_is_shown_without_its_password(self, check: Checker) -> None:
+        with pytest.raises(SecretRefused) as error:
+            check(origin="https://user:hun[ter2@api.acme.example")
+        assert "ter2" not in error.value.message + error.value.hint
 
     def test_an_ipv6_origin_and_a_port_that_is_none(self, check: Checker) -> None:
         check(origin="http://[::1]:8080", variable="acme=http://[::1]:8080")
@@ -195,6 +257,7 @@ class TestFilesOutside:
         with pytest.raises(SecretRefused, match="a file outside of the config folder"):
             check(reference)
         check(reference, variable=f"acme={API}")
+        check.apply()
         check(reference)
 
     def test_a_link_that_leads_out(self, check: Checker) -> None:
@@ -215,6 +278,131 @@ class TestFilesOutside:
         assert "outside" not in error.value.message
 
 
+class TestALedgerThatComesWithTheConfig:
+    """A pull request can bring its own ledger: a pair in there counts only with the proof that this user allowed it."""
+
+    def allowed(self, check: Checker, **how: str) -> bool:
+        try:
+            check(**how)  # type: ignore[arg-type]
+        except SecretRefused:
+            return False
+        return True
+
+    def forged(self, check: Checker, *, origin: str = API, proof: str | None = None) -> None:
+        with check.ledger._writing() as connection:
+            if proof is not None:
+                connection.run("UPDATE orgform_secrets SET proof = ?", (proof,))
+            connection.run("UPDATE orgform_secrets SET origin = ?", (origin,))
+
+    def test_what_this_user_applied_with_stays_allowed(self, beside: Checker, tmp_path: Path) -> None:
+        beside(variable=f"acme={API}")
+        assert not (tmp_path / "state").exists()
+        beside.apply()
+        key = tmp_path / "state" / "secret-pairs.key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert [p.name for p in key.parent.iterdir()] == [key.name]
+        assert self.allowed(beside)
+        beside.reopen(create=False)
+        assert self.allowed(beside)
+
+    def test_a_second_config_uses_the_same_key(self, beside: Checker, tmp_path: Path) -> None:
+        beside(variable=f"acme={API}")
+        beside.apply()
+        (tmp_path / "other").mkdir()
+        other = Checker(tmp_path / "other", tmp_path / "other" / "ledger.db", tmp_path / "state")
+        other(variable=f"acme={API}")
+        other.apply()
+        assert self.allowed(other)
+        assert self.allowed(beside)
+        other.ledger.close()
+
+    def test_a_pair_without_a_proof_or_with_a_wrong_one_is_none(self, beside: Checker) -> None:
+        beside(variable=f"acme={API}")
+        beside.apply()
+        for proof in ("", "0" * 64, "é"):
+            self.forged(beside, proof=proof)
+            assert not self.allowed(beside)
+
+    def test_a_proof_is_for_one_target_origin_reference_and_folder(self, beside: Checker, tmp_path: Path) -> None:
+        beside(variable=f"acme={API}")
+        beside.apply()
+        beside.ledger.close()
+        shutil.copytree(beside.folder, tmp_path / "copy")
+        copy = Checker(tmp_path / "copy", tmp_path / "copy" / ".orgform" / "ledger.db", tmp_path / "state")
+        assert not self.allowed(copy)
+        copy.ledger.close()
+        beside.reopen()
+        assert self.allowed(beside)
+        for column, other in (("origin", "https://evil.example"), ("reference", "env:AWS_SECRET"), ("target", "other")):
+            with beside.ledger._writing() as connection:
+                before = connection.one(f"SELECT {column} FROM orgform_secrets")
+                connection.run(f"UPDATE orgform_secrets SET {column} = ?", (other,))
+            assert not self.allowed(beside, **{column: other})
+            assert before
+            with beside.ledger._writing() as connection:
+                connection.run(f"UPDATE orgform_secrets SET {column} = ?", before)
+        assert self.allowed(beside)
+
+    def test_another_users_key_proves_nothing(self, beside: Checker, tmp_path: Path) -> None:
+        beside(variable=f"acme={API}")
+        beside.apply()
+        beside.environ = {"ORGFORM_STATE": str(tmp_path / "another")}
+        assert not self.allowed(beside)
+        assert not (tmp_path / "another").exists()
+
+    @pytest.mark.parametrize("damage", ["", "00", "zz" * 32, "é"])
+    def test_a_damaged_key_is_made_anew(self, beside: Checker, tmp_path: Path, damage: str) -> None:
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state" / "secret-pairs.key").write_text(damage)
+        assert not self.allowed(beside)
+        beside(variable=f"acme={API}")
+        beside.apply()
+        assert self.allowed(beside)
+
+    def test_where_no_key_can_be_kept_nothing_is_remembered(self, beside: Checker, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        for state in (str(tmp_path / "file" / "below"), ""):
+            beside.environ = {"ORGFORM_STATE": state}
+            beside(variable=f"acme={API}")
+            beside.apply()
+            assert not self.allowed(beside)
+
+    def test_a_key_that_comes_with_the_config_is_none(self, beside: Checker, tmp_path: Path) -> None:
+        beside(variable=f"acme={API}")
+        beside.apply()
+        shutil.copytree(tmp_path / "state", beside.folder / "state")
+        beside.environ = {"ORGFORM_STATE": str(beside.folder / "state")}
+        assert not self.allowed(beside)
+        beside.environ = {"ORGFORM_STATE": str(tmp_path / "link")}
+        (tmp_path / "link").symlink_to(beside.folder / "state")
+        assert not self.allowed(beside)
+
+    @pytest.mark.parametrize("name", ["ledger.db", "sub/ledger.db", "sub/../ledger.db", "../link/ledger.db", "out/ledger.db"])
+    def test_every_way_into_the_folder_is_one(self, beside: Checker, tmp_path: Path, name: str) -> None:
+        (beside.folder / "sub").mkdir()
+        (tmp_path / "outside").mkdir()
+        (beside.folder / "out").symlink_to(tmp_path / "outside")
+        (tmp_path / "link").symlink_to(beside.folder)
+        beside.where = beside.folder / name
+        beside.reopen()
+        beside(variable=f"acme={API}")
+        beside.apply()
+        assert self.allowed(beside)
+        self.forged(beside, proof="")
+        assert not self.allowed(beside)
+
+    def test_where_the_state_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert state_folder({"XDG_STATE_HOME": "/x", "ORGFORM_STATE": "/s"}) == Path("/s")
+        assert state_folder({"XDG_STATE_HOME": "/x"}) == Path("/x/orgform")
+        assert state_folder({"LOCALAPPDATA": "/l", "XDG_STATE_HOME": "/x"}) == Path("/l/orgform")
+        assert state_folder({"ORGFORM_STATE": ""}) is None
+        monkeypatch.setenv("HOME", "/home/dana")
+        monkeypatch.setattr("sys.platform", "linux")
+        assert state_folder({"XDG_STATE_HOME": "relative"}) == Path("/home/dana/.local/state/orgform")
+        monkeypatch.setattr("sys.platform", "darwin")
+        assert state_folder({}) == Path("/home/dana/Library/Application Support/orgform")
+
+
 @pytest.mark.parametrize("word", ["acme", "=https://x.example", "acme="])
 def test_an_allowance_that_says_nothing(word: str) -> None:
     with pytest.raises(UsageError, match="does not say which origin") as error:
@@ -233,6 +421,8 @@ class TestRedaction:
             quote(value, safe=""),
             json.dumps(value, ensure_ascii=False),
             base64.b64encode(value.encode()).decode(),
+            value.upper(),
+            json.dumps(value),
         ]
         for spelling in spellings:
             assert redactor.clean(f"a {spelling} z") in (f"a {MASK} z", f'a "{MASK}" z')
@@ -254,6 +444,12 @@ class TestRedaction:
     def test_what_was_resolved_is_known(self, tmp_path: Path) -> None:
         canary = resolve("env:T", tmp_path, {"T": "canary-5f0c1d"})
         assert redact(f"Authorization: Bearer {canary}") == f"Authorization: Bearer {MASK}"
+
+    def test_what_was_raised_is_known_too(self, tmp_path: Path) -> None:
+        canary = resolve("env:T", tmp_path, {"T": "canary-91bb07"})
+        with pytest.raises(SecretMissing) as error, shown_without_secrets():
+            raise SecretMissing(f"no {canary}", hint=f"not {canary.upper()}")
+        assert (str(error.value), error.value.message, error.value.hint) == (f"no {MASK}", f"no {MASK}", f"not {MASK}")
 
     def test_a_provider_that_tells_a_secret_does_not_get_it_into_report_or_ledger(self, applier: Applier, tmp_path: Path) -> None:
         canary = resolve("env:T", tmp_path, {"T": "canary-77aa12"})

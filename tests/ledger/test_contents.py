@@ -10,6 +10,8 @@ import pytest
 
 from orgform.errors import LedgerError
 from orgform.ledger import Ledger, RunRecorder, open_ledger
+from orgform.ledger.database import database_at
+from orgform.ledger.schema import STEPS
 from orgform.model import Address, Base, Change, Move, Outcome, Plan, Remember
 from tests.ledger.values import SYSTEM, create, delete, plan_of, record, update
 
@@ -220,22 +222,74 @@ def outcome_of(change: Change) -> Outcome:
     return Outcome(change.target, change.address, change.action, "done")
 
 
+def failed(change: Change) -> Outcome:
+    return Outcome(change.target, change.address, change.action, "failed")
+
+
 class TestSecretPairs:
-    def test_a_secret_goes_to_the_origin_it_was_last_applied_with(self, ledger: Ledger) -> None:
-        assert ledger.allowed("acme") == frozenset()
-        ledger.allow("acme", "https://one.example", "env:TOKEN")
-        ledger.allow("acme", "https://one.example", "file:ca.key")
-        ledger.allow("other", "https://one.example", "env:TOKEN")
-        ledger.allow("acme", "https://two.example", "env:TOKEN")
-        ledger.allow("acme", "https://two.example", "env:TOKEN")
-        assert ledger.allowed("acme") == {("https://two.example", "env:TOKEN"), ("https://one.example", "file:ca.key")}
+    """A secret goes to the origin that it was last applied with: what is only noted is forgotten with the process."""
+
+    def applied(self, ledger: Ledger, *outcomes: tuple[Change, Outcome], remember: Remember | None = None) -> None:
+        with run(ledger, plan_of(*(change for change, _ in outcomes))) as recorder:
+            recorder.remember(remember or Remember())
+            recorder.record(outcomes)
+            recorder.finish("done")
+
+    def test_they_are_remembered_with_what_was_done(self, ledger: Ledger) -> None:
+        change = delete(ALICE, {"name": "A"})
+        ledger.note("acme", "https://one.example", "env:TOKEN", lambda: "proof 1")
+        ledger.note("acme", "https://one.example", "file:ca.key", lambda: "")
+        ledger.note("other", "https://one.example", "env:TOKEN", lambda: "")
+        assert ledger.noted("acme", "https://one.example", "env:TOKEN")
+        assert not ledger.noted("acme", "https://two.example", "env:TOKEN")
+        assert not ledger.noted("acme", "https://one.example", "env:OTHER")
+        assert ledger.allowed("acme") == {}
+        self.applied(ledger, (change, outcome_of(change)))
+        assert ledger.allowed("acme") == {("https://one.example", "env:TOKEN"): "proof 1", ("https://one.example", "file:ca.key"): ""}
+        assert ledger.allowed("other") == {}
+        ledger.note("acme", "https://two.example", "env:TOKEN", lambda: "proof 2")
+        self.applied(ledger, (change, outcome_of(change)))
+        assert ledger.allowed("acme") == {("https://two.example", "env:TOKEN"): "proof 2", ("https://one.example", "file:ca.key"): ""}
+
+    def test_not_where_nothing_was_done(self, ledger: Ledger) -> None:
+        change = delete(ALICE, {"name": "A"})
+        ledger.note("acme", "https://one.example", "env:TOKEN", lambda: "")
+        self.applied(ledger, (change, failed(change)))
+        self.applied(ledger)
+        assert ledger.allowed("acme") == {}
+
+    def test_what_is_there_already_and_recorded_is_enough(self, ledger: Ledger) -> None:
+        ledger.note("acme", "https://one.example", "env:TOKEN", lambda: "")
+        self.applied(ledger, remember=Remember(remember={ALICE: Base({"name": "A"})}))
+        assert ledger.allowed("acme") == {("https://one.example", "env:TOKEN"): ""}
+
+    def test_without_a_proof_the_new_one_is_not_remembered_and_the_old_one_no_more(self, ledger: Ledger) -> None:
+        change = delete(ALICE, {"name": "A"})
+        for origin, proof in (("https://one.example", ""), ("https://two.example", None)):
+            ledger.note("acme", origin, "env:TOKEN", lambda found=proof: found)  # type: ignore[misc]
+            self.applied(ledger, (change, outcome_of(change)))
+        assert ledger.allowed("acme") == {}
+
+    def test_a_ledger_from_before_there_were_proofs(self, where: str) -> None:
+        database = database_at(where, read_only=False)
+        database.prepare()
+        raw = database.connect()
+        with raw.transaction(write=True):
+            for statement in STEPS[0].replace("{clustered}", database.clustered).split(";"):
+                raw.run(statement)
+            raw.run("INSERT INTO orgform_secrets (target, reference, origin) VALUES ('acme', 'env:TOKEN', 'https://one.example')")
+        raw.close()
+        for create in (False, True, False):
+            opened = open_ledger(where, create=create)
+            assert opened.allowed("acme") == {("https://one.example", "env:TOKEN"): ""}
+            opened.close()
 
 
 class TestReadingOnly:
     def test_a_ledger_that_is_not_there_is_empty(self, where: str) -> None:
         ledger = open_ledger(where, create=False)
         assert ledger.base(SYSTEM) == (None, 0)
-        assert ledger.moved(SYSTEM) == ledger.allowed("acme") == frozenset()
+        assert (ledger.moved(SYSTEM), ledger.allowed("acme")) == (frozenset(), {})
         assert ledger.history() == {"runs": []}
         for run in ("nope", ""):
             with pytest.raises(LedgerError, match="is not known"):
@@ -247,9 +301,7 @@ class TestReadingOnly:
 
     def test_it_refuses_to_write(self, ledger: Ledger, where: str) -> None:
         reading = open_ledger(where, create=False)
-        with pytest.raises(LedgerError, match="for reading only"):
-            reading.allow("acme", "https://x.example", "env:T")
         with pytest.raises(LedgerError, match="for reading only"), reading.lock([SYSTEM], "me"):
             pass
-        assert ledger.allowed("acme") == frozenset()
+        assert ledger.base(SYSTEM) == (None, 0)
         reading.close()

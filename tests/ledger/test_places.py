@@ -64,10 +64,10 @@ class TestFiles:
         ledger.close()
         assert where.read_bytes() == before
 
-    def test_beside_the_config_it_is_not_shared_elsewhere_it_is(self, tmp_path: Path) -> None:
-        for where, shared in ((tmp_path / ".orgform" / "ledger.db", False), (tmp_path / "all.db", True)):
+    def test_it_says_where_it_is(self, tmp_path: Path) -> None:
+        for where in (tmp_path / ".orgform" / "ledger.db", tmp_path / "all.db"):
             ledger = open_ledger(where, create=False)
-            assert (ledger.shared, ledger.name) == (shared, str(where))
+            assert (ledger.file, ledger.name) == (where, str(where))
             ledger.close()
 
     @pytest.mark.parametrize("create", [True, False])
@@ -137,7 +137,7 @@ class TestNotALedger:
         with ledger._writing() as connection:
             connection.run("UPDATE orgform_ledger SET version = 99")
         ledger.close()
-        with pytest.raises(LedgerError, match="has version 99; this orgform knows versions up to 1") as error:
+        with pytest.raises(LedgerError, match="has version 99; this orgform knows versions up to 2") as error:
             open_ledger(where, create=create)
         assert error.value.hint == "use the newer orgform"
 
@@ -262,7 +262,7 @@ class TestPostgres:
     @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
     def test_schemes(self, postgres_url: str, scheme: str) -> None:
         ledger = open_ledger(postgres_url.replace("postgresql", scheme), create=True)
-        assert ledger.shared
+        assert ledger.file is None
         ledger.close()
 
     def test_beside_the_tables_of_others(self, postgres_url: str) -> None:
@@ -354,3 +354,37 @@ def test_reading_a_file_ledger_loads_no_toolkit(tmp_path: Path) -> None:
     code = "import sys; from orgform.ledger import open_ledger; open_ledger(sys.argv[1], create=False).base('x'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "ledger.db"], capture_output=True, text=True, check=True)
     assert not {"sqlalchemy", "psycopg", "httpx", "yaml", "deepdiff"} & set(done.stdout.split())
+
+
+class TestPasswordsInUrls:
+    """A password that is not escaped is read by the driver as a host or a port: it is refused before, and never shown."""
+
+    @pytest.mark.parametrize(
+        "password", ["hun/ter2", "hun?ter2", "hun#ter2", "hun@ter2", "hun[ter2", "1/ter2@hun", "5?a=ter2", "hun%zzter2", "1:ter2"]
+    )
+    def test_one_that_is_not_escaped(self, password: str) -> None:
+        with pytest.raises(LedgerError) as error:
+            open_ledger(f"postgresql://user:{password}@127.0.0.1:1/ledger", create=True)
+        said = error.value.message + error.value.hint
+        assert "postgresql://127.0.0.1:1/ledger" in said or "postgresql://***" in said
+        assert not [part for part in ("hun", "ter2", "%zz") if part in said]
+        assert ("%2F" in error.value.hint) is ("cannot be reached" not in error.value.message)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://user:hun%2Fter2@127.0.0.1:1/l",
+            "postgresql://127.0.0.1:1/l?user=me@corp&password=a@hunter2",
+            "postgresql://[::1]:1/l",
+        ],
+    )
+    def test_one_that_is(self, url: str) -> None:
+        with pytest.raises(LedgerError, match="cannot be reached") as error:
+            open_ledger(url, create=True)
+        assert "ter2" not in error.value.message
+
+    @pytest.mark.parametrize("url", ["mysql://user:hunter2@h/d", "u:hunter2@h://d"])
+    def test_what_is_no_place_for_a_ledger(self, url: str) -> None:
+        with pytest.raises(LedgerError, match="cannot be kept in") as error:
+            open_ledger(url, create=True)
+        assert "hunter2" not in str(error.value)

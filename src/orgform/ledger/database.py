@@ -9,6 +9,7 @@ The drivers are used directly: a plan reads four tables, and loading a toolkit f
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from abc import ABC, abstractmethod
@@ -16,11 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from orgform.errors import LedgerError
+from orgform.urls import without_password
 
 BUSY_SECONDS = 30.0
+_SHAPE = "write it as postgresql://USER:PASSWORD@HOST/NAME"
+_ESCAPES = "in a user or password / is written %2F, ? %3F, # %23, @ %40, [ %5B, ] %5D, % %25"
 ELSEWHERE = "choose another ledger with --ledger or ORGFORM_LEDGER"
 
 Row = tuple[Any, ...]
@@ -63,12 +67,12 @@ class Connection:
 
 
 class Database(ABC):
-    """Where a ledger is kept. `name` is for people. `shared`: systems of several config folders may meet in it; `mixed`: tables of
-    other programs too. `clustered` ends a CREATE TABLE whose rows are to lie in the order of their key.
+    """Where a ledger is kept. `name` is for people. `file`: None where it is a server. `mixed`: tables of other programs may be there
+    too. `clustered` ends a CREATE TABLE whose rows are to lie in the order of their key.
     """
 
     name: str
-    shared: bool
+    file: Path | None = None
     mixed: bool
     clustered: str
     errors: tuple[type[Exception], ...]
@@ -120,9 +124,8 @@ class SqliteFile(Database):
     errors = (sqlite3.Error, OSError)
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        self.path = path
+        self.path = self.file = path
         self.name = str(path)
-        self.shared = path.absolute().parent.name != ".orgform"
         self._read_only = read_only
 
     def exists(self) -> bool:
@@ -142,8 +145,9 @@ class SqliteFile(Database):
 
     def _refuse_a_link_out(self) -> None:
         """Beside the config anybody who writes the config may have put a link, and where it leads is not theirs to choose."""
-        folder = self.path.absolute().parent.parent.resolve()
-        if not self.shared and not self.path.resolve().is_relative_to(folder):
+        beside = self.path.absolute().parent
+        folder = beside.parent.resolve()
+        if beside.name == ".orgform" and not self.path.resolve().is_relative_to(folder):
             raise LedgerError(f"the ledger {self.name} is a link that leads out of {folder}", hint=f"remove the link, or {ELSEWHERE}")
 
     def connect(self) -> Connection:
@@ -232,15 +236,26 @@ def _into_wal(raw: sqlite3.Connection) -> sqlite3.Connection:
 class PostgresServer(Database):
     """A PostgreSQL database, where several machines share one ledger. Its tables begin with `orgform_`."""
 
-    shared = True
     mixed = True
     clustered = ""
 
     def __init__(self, url: str) -> None:
         self._url = _plain_postgres_url(url)
-        self.name = _without_password(self._url)
+        self.name = without_password(self._url)
         self._driver = _postgres_driver(self.name)
         self.errors = (self._driver.Error,)
+        self._check()
+
+    def _check(self) -> None:
+        """The driver would take a password that is not escaped for a host or a port, and tell it in its error."""
+        if _is_ambiguous(self._url):
+            raise LedgerError(f"the user or password in the URL of the ledger {self.name} is not escaped", hint=_ESCAPES)
+        try:
+            read = self._driver.conninfo.conninfo_to_dict(self._url)
+        except (self._driver.Error, ValueError):
+            raise LedgerError(f"the URL of the ledger {self.name} cannot be read", hint=f"{_SHAPE}; {_ESCAPES}") from None
+        if not re.fullmatch(r"[\d,]*", str(read.get("port") or "")):
+            raise LedgerError(f"the URL of the ledger {self.name} has a port that is no number", hint=f"{_SHAPE}; {_ESCAPES}")
 
     def connect(self) -> Connection:
         with self.explained():
@@ -297,16 +312,23 @@ def database_at(where: str | Path, *, read_only: bool) -> Database:
         return SqliteFile(Path(text.partition(":///")[2]), read_only=read_only)
     if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return PostgresServer(text)
-    raise LedgerError(f"a ledger cannot be kept in {scheme}", hint="give a file, or a PostgreSQL database as postgresql://USER@HOST/NAME")
+    # What is no plain word may hold a password.
+    place = scheme if re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "such a place"
+    raise LedgerError(f"a ledger cannot be kept in {place}", hint="give a file, or a PostgreSQL database as postgresql://USER@HOST/NAME")
 
 
 def _plain_postgres_url(url: str) -> str:
     return "postgresql://" + url.partition("://")[2]
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _is_ambiguous(url: str) -> bool:
+    """Whether an @ stands where none can be: behind the host, but in no value of a query."""
+    rest = url.partition("://")[2]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    behind, _, query = rest[len(authority) :].partition("?")
+    user = authority.rpartition("@")[0]
+    values = all("=" in part.partition("@")[0] for part in query.split("&") if "@" in part)
+    return "@" in behind or not values or bool(re.search(r"[@\[\]]", user))
 
 
 def _postgres_driver(name: str) -> Any:

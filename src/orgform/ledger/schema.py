@@ -30,8 +30,10 @@ CREATE TABLE orgform_secrets (
 INSERT INTO orgform_ledger (version, token) VALUES (1, 0)
 """
 
+_PROOFS = "ALTER TABLE orgform_secrets ADD COLUMN proof TEXT NOT NULL DEFAULT ''"
+
 #: What brings a ledger from version n to n + 1; the first makes it.
-STEPS = (_BASE,)
+STEPS = (_BASE, _PROOFS)
 VERSION = len(STEPS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,13 @@ class RecordedChange(Struct, frozen=True):
     live: Attributes | None = None
 
 
+class _Noted(Struct, frozen=True):
+    """A secret's origin that was used, but with which nothing was applied yet. `prove` gives its proof, None where there can be none."""
+
+    origin: str
+    prove: Callable[[], str | None]
+
+
 class Ledger:
     """An open ledger. Used by one thread; a lock renews itself beside it."""
 
@@ -42,6 +49,7 @@ class Ledger:
         self._database = database
         self._connection = connection
         self.writable = writable
+        self._noted: dict[tuple[str, str], _Noted] = {}
 
     @property
     def name(self) -> str:
@@ -49,9 +57,9 @@ class Ledger:
         return self._database.name
 
     @property
-    def shared(self) -> bool:
-        """Whether systems of several config folders may meet in it."""
-        return self._database.shared
+    def file(self) -> Path | None:
+        """Where it lies, or would; None where it is a database on a server."""
+        return self._database.file
 
     def base(self, system: str) -> tuple[dict[Address, Base] | None, int]:
         """What was last applied there and its revision; `None` where nothing ever was."""
@@ -67,17 +75,20 @@ class Ledger:
             rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
             return frozenset((Address(old), Address(new)) for old, new in rows)
 
-    def allowed(self, target: str) -> frozenset[tuple[str, str]]:
-        """(origin, reference) pairs that the target's secrets were last applied with."""
+    def allowed(self, target: str) -> dict[tuple[str, str], str]:
+        """(origin, reference) pairs that the target's secrets were last applied with, each with its proof ("": it has none)."""
         with self._reading() as connection:
-            rows = connection.run("SELECT origin, reference FROM orgform_secrets WHERE target = ?", (target,)) if connection else ()
-            return frozenset((origin, reference) for origin, reference in rows)
+            # A ledger that is only read may be of the version that had no proofs.
+            rows = connection.run("SELECT * FROM orgform_secrets WHERE target = ?", (target,)) if connection else ()
+            return {(origin, reference): next(iter(proof), "") for _, reference, origin, *proof in rows}
 
-    def allow(self, target: str, origin: str, reference: str) -> None:
-        """From now on this secret of the target goes to this origin and to no other."""
-        with self._writing() as connection:
-            connection.run("DELETE FROM orgform_secrets WHERE target = ? AND reference = ?", (target, reference))
-            connection.run("INSERT INTO orgform_secrets (target, reference, origin) VALUES (?, ?, ?)", (target, reference, origin))
+    def note(self, target: str, origin: str, reference: str, prove: Callable[[], str | None]) -> None:
+        """This secret goes to this origin now; a run that gets something done at the target remembers it, with the proof."""
+        self._noted[target, reference] = _Noted(origin, prove)
+
+    def noted(self, target: str, origin: str, reference: str) -> bool:
+        found = self._noted.get((target, reference))
+        return found is not None and found.origin == origin
 
     @contextmanager
     def lock(self, systems: Sequence[str], actor: str, *, lease: float = LEASE_SECONDS) -> Iterator[Lock]:
@@ -90,7 +101,7 @@ class Ledger:
     ) -> RunRecorder:
         """Writes down what is going to be tried, before anything is. `systems`: target -> system; `claims`: kind -> target, needed
         where there are several targets."""
-        return RunRecorder(self._to_write(), lock, plan, systems, actor, claims or {})
+        return RunRecorder(self._to_write(), lock, plan, systems, actor, claims or {}, self._noted)
 
     def history(self, run: str | None = None) -> dict[str, Any]:
         """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried.
@@ -139,7 +150,14 @@ class RunRecorder:
     """Records one run. Every call is one transaction and raises `LedgerError` when the lock is lost or nothing can be written."""
 
     def __init__(
-        self, connection: Connection, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, claims: Mapping[str, str]
+        self,
+        connection: Connection,
+        lock: Lock,
+        plan: Plan,
+        systems: Mapping[str, str],
+        actor: str,
+        claims: Mapping[str, str],
+        noted: Mapping[tuple[str, str], _Noted],
     ) -> None:
         self.run = _new_run()
         self._connection = connection
@@ -150,6 +168,8 @@ class RunRecorder:
         self._positions = {(c.address, c.action): n for n, c in enumerate(plan.changes)}
         self._protected = frozenset(plan.ledger.protect)
         self._touched: set[str] = set()
+        self._noted = noted
+        self._reached: set[str] = set()
         self._begin(actor)
 
     def record(self, outcomes: Sequence[tuple[Change, Outcome]], live: Mapping[Address, Attributes] | None = None) -> None:
@@ -157,6 +177,7 @@ class RunRecorder:
         before = live or {}
         rows = [(o.status, o.detail, _text(before.get(c.address)), self.run, self._positions[c.address, c.action]) for c, o in outcomes]
         done = [c for c, o in outcomes if o.status == "done"]
+        self._reached |= {c.target for c in done}
         with self._writing() as connection:
             connection.many("UPDATE orgform_changes SET status = ?, detail = ?, live = ? WHERE run = ? AND position = ?", rows)
             self._put(connection, {c.address: Base(c.after, c.address in self._protected) for c in done if c.after is not None})
@@ -168,6 +189,7 @@ class RunRecorder:
     def remember(self, ledger: Remember) -> None:
         """What the plan says of base besides its changes. A rename that is one of them is remembered when it is done, not before."""
         renames = {(c.moved_from, c.address) for c in self._plan.changes}
+        self._reached |= {self._target_of(address) for address in ledger.remember}
         with self._writing() as connection:
             self._touch(connection, self._systems.values())
             self._put(connection, ledger.remember)
@@ -177,8 +199,13 @@ class RunRecorder:
                     self._move(connection, move.from_, move.to)
 
     def finish(self, outcome: str) -> None:
+        """The run has ended. What was noted of the secrets of targets where something was done is remembered now."""
+        pairs = [(target, ref, n.origin, n.prove()) for (target, ref), n in self._noted.items() if target in self._reached]
         with self._writing() as connection:
             connection.run("UPDATE orgform_runs SET finished = ?, outcome = ? WHERE run = ?", (_now(), outcome, self.run))
+            connection.many("DELETE FROM orgform_secrets WHERE target = ? AND reference = ?", [pair[:2] for pair in pairs])
+            provable = [pair for pair in pairs if pair[3] is not None]
+            connection.many("INSERT INTO orgform_secrets (target, reference, origin, proof) VALUES (?, ?, ?, ?)", provable)
 
     def _begin(self, actor: str) -> None:
         plan = self._plan
@@ -233,7 +260,10 @@ class RunRecorder:
         )
 
     def _system_of(self, address: Address) -> str:
-        return self._systems[self._claims.get(kind_of(address)) or next(iter(self._systems))]
+        return self._systems[self._target_of(address)]
+
+    def _target_of(self, address: Address) -> str:
+        return self._claims.get(kind_of(address)) or next(iter(self._systems))
 
 
 def open_ledger(where: str | Path, *, create: bool) -> Ledger:
