@@ -1,6 +1,7 @@
 """From arguments to an exit code: what every command has in common when it goes wrong.
 
-Invariant: nobody sees a traceback who did not ask for one (ORGFORM_DEBUG=1), and with `--format json` stdout holds one JSON document.
+Invariant: nobody sees a traceback who did not ask for one (ORGFORM_DEBUG=1), no error shows a secret, and with `--format json`
+stdout holds one JSON document.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import click
 
@@ -59,7 +61,7 @@ def _usage(wrong: click.ClickException, screen: Screen) -> int:
     from orgform.cli.usage import explain
 
     message, hint = explain(wrong)
-    screen.error(message, hint, EXIT_USAGE)
+    _told(screen, message, hint, EXIT_USAGE)
     return EXIT_USAGE
 
 
@@ -74,13 +76,13 @@ def _failed(error: OrgformError, screen: Screen) -> int:
         from orgform.codec import to_builtins
 
         extra = {"guards": to_builtins(error.plan.refused)}
-    screen.error(error.message, error.hint, error.exit_code, **extra)
+    _told(screen, error.message, error.hint, error.exit_code, **extra)
     return error.exit_code
 
 
 def _system(error: OSError, screen: Screen) -> int:
     where = f": {error.filename}" if error.filename else ""
-    screen.error(f"{error.strerror or error}{where}", "", EXIT_FAILED)
+    _told(screen, f"{error.strerror or error}{where}", "", EXIT_FAILED)
     _trace(error)
     return EXIT_FAILED
 
@@ -91,6 +93,13 @@ def _bug(error: Exception, screen: Screen) -> int:
     screen.error(*describe(error), EXIT_FAILED)
     _trace(error)
     return EXIT_FAILED
+
+
+def _told(screen: Screen, message: str, hint: str, exit_code: int, **extra: Any) -> None:
+    from orgform.redaction import redact
+    from orgform.urls import mask_passwords
+
+    screen.error(mask_passwords(redact(message)), mask_passwords(redact(hint)), exit_code, **extra)
 
 
 def _trace(error: BaseException) -> None:

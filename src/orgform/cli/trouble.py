@@ -1,6 +1,6 @@
 """A bug in orgform, told in one sentence; the traceback only for who asks, and without secrets.
 
-Invariant: a value of an environment variable that looks like a secret never leaves through here.
+Invariant: no secret that a target was opened with, and no value of an environment variable that looks like one, leaves through here.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ import traceback
 from pathlib import Path
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH|DSN|DATABASE_URL", re.IGNORECASE)
-_SECRET_SHAPE = (
-    (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), r"\1:***@"),
-    (re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{6,}"), r"\1 ***"),
-)
+_HEADER = re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{6,}")
 _SHORTEST_SECRET = 4
 
 
 def redact(text: str) -> str:
-    """`text` without values of secret-looking environment variables, passwords in URLs and authorization headers."""
+    """`text` without secrets that were read, values of secret-looking environment variables, passwords in URLs, authorization headers."""
+    from orgform import redaction
+    from orgform.urls import mask_passwords
+
+    text = redaction.redact(text)
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST_SECRET and _SECRET_NAME.search(name):
             text = text.replace(value, "***")
-    for shape, instead in _SECRET_SHAPE:
-        text = shape.sub(instead, text)
-    return text
+    return _HEADER.sub(r"\1 ***", mask_passwords(text))
 
 
 def describe(error: BaseException) -> tuple[str, str]:
