@@ -197,6 +197,66 @@ def test_a_saved_plan_remembers_what_was_adopted(options: app.Options) -> None:
     assert told(app.plan(fresh)) == [("delete", "membership/north/group:support", "config")]
 
 
+def test_a_saved_plan_is_judged_again_on_the_live_system_as_it_is(options: app.Options) -> None:
+    edit(options, ("{name: Carol}", "{name: Carol, role: owner}"))
+    app.apply(options)
+    whole = (options.folder / "company.yaml").read_text()
+    edit(options, ("{name: Carol, role: owner}", "{name: Carol, role: standard}"))
+    first = app.plan(options)
+    (options.folder / "company.yaml").write_text(whole)
+    edit(options, ("{name: Bob, role: admin}", "{name: Bob, role: standard}"))
+    second = app.plan(options)
+    assert not first.refused and not second.refused
+    app.apply(options, saved=first)
+    with pytest.raises(GuardRefused, match="company-admins"):
+        app.apply(options, saved=second)
+    assert app.apply(replace(options, allow=("company-admins:*",)), saved=second)[1].outcome == "done"
+
+
+def test_the_overrides_of_a_saved_plan_are_in_it(options: app.Options) -> None:
+    app.apply(options)
+    edit(options, ("{name: Bob, role: admin}", "{name: Bob, role: standard}"))
+    saved = app.plan(replace(options, allow=("company-admins:member/bob@acme.com",)))
+    assert saved.allow == ("company-admins:member/bob@acme.com",)
+    assert app.apply(options, saved=saved)[1].outcome == "done"
+
+
+def test_a_saved_plan_does_not_rewrite_what_is_remembered_of_a_later_state(options: app.Options) -> None:
+    app.apply(options)
+    edit(options, ("alice@acme.com: admin, group:support: member", "alice@acme.com: admin"))
+    by_hand(options, "DELETE", "/v1/memberships/north/group:support", None)
+    forgetting = app.plan(options)
+    assert forgetting.ledger.forget == ("membership/north/group:support",)
+    edit(options, ("alice@acme.com: admin", "alice@acme.com: admin, group:support: member"))
+    app.apply(options)
+    app.apply(options, saved=forgetting)
+    edit(options, ("alice@acme.com: admin, group:support: member", "alice@acme.com: admin"))
+    assert told(app.plan(options)) == [("delete", "membership/north/group:support", "config")]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: replace(c, target="other"), "does not have"),
+        (lambda c: replace(c, address="hook/x"), "no address"),
+        (lambda c: replace(c, address="membership/x"), "no address"),
+        (lambda c: replace(c, action="delete"), "does not fit"),
+    ],
+)
+def test_a_plan_file_that_was_edited_badly_is_refused(options: app.Options, change: Any, words: str) -> None:
+    plan = app.plan(options)
+    file = options.folder / "plan.json"
+    file.write_bytes(replace(plan, changes=(change(plan.changes[0]),)).to_json())
+    with pytest.raises(PlanFileInvalid, match=words):
+        app.load_plan(file)
+    file.write_bytes(replace(plan, changes=plan.changes[:1] * 2).to_json())
+    with pytest.raises(PlanFileInvalid, match="twice"):
+        app.load_plan(file)
+    file.write_bytes(b'{"format": "orgform.plan/1", "tool_version": ' + b"[" * 100_000)
+    with pytest.raises(PlanFileInvalid, match="not a plan file"):
+        app.load_plan(file)
+
+
 def test_a_saved_plan_of_another_system_is_refused(options: app.Options) -> None:
     saved = app.plan(options)
     edit(options, ("database: acme.db", "database: other.db"))
@@ -274,6 +334,69 @@ def test_two_targets_share_one_company_and_one_plan(options: app.Options) -> Non
     with pytest.raises(UsageError, match="no target named"):
         app.plan(replace(options, targets=("flgs",)))
     assert {c.target for c in app.plan(replace(options, targets=("flags",))).changes} == {"flags"}
+
+
+def test_renames_that_name_each_other_are_done_in_one_go(options: app.Options) -> None:
+    edit(
+        options,
+        ("    members: {alice", "    tags: {t1: {color: red}}\n    members: {alice"),
+        ("  north:", "  west: {name: West, parent: north}\n  north:"),
+    )
+    app.apply(options)
+    edit(
+        options,
+        ("  west: {name: West, parent: north}\n  north:", "  far-west: {name: West, parent: far-north}\n  far-north:"),
+        ("t1:", "t9:"),
+    )
+    edit(options, ("bob@acme.com", "robert@acme.com"), ("  support: {", "  help: {"), ("group:support", "group:help"))
+    moves = {"workspace/north": "workspace/far-north", "workspace/west": "workspace/far-west", "tag/far-north/t1": "tag/far-north/t9"}
+    moves |= {"member/bob@acme.com": "member/robert@acme.com", "group/support": "group/help"}
+    with (options.folder / "company.yaml").open("a") as file:
+        file.write("moved:\n" + "".join(f"  - {{from: {old}, to: {new}}}\n" for old, new in moves.items()))
+    plan, report = app.apply(options)
+    assert {(c.action, str(c.moved_from), str(c.address)) for c in plan.changes} == {("update", *pair) for pair in moves.items()}
+    assert report.outcome == "done", report
+    assert app.plan(options).changes == ()
+
+
+def test_a_saved_plan_of_another_folders_company_is_refused(options: app.Options, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "company.yaml").write_text(COMPANY)
+    with pytest.raises(PlanFileInvalid, match="another folder"):
+        app.apply(app.Options(folder=other), saved=app.plan(options))
+
+
+def test_a_kind_that_moves_to_another_target_takes_no_base_along(options: app.Options) -> None:
+    both = "acme: {provider: local, database: acme.db}\n  flags: {provider: local, database: flags.db, kinds: [feature]}"
+    feature = "features:\n  beta: {type: boolean, default: false}\n  gamma: {type: boolean, default: false}\ngroups:"
+    edit(options, ("groups:", feature))
+    app.apply(options)
+    by_hand(options, "POST", "/v1/features", {"key": "delta", "attributes": {"type": "boolean", "default": True}})
+    (options.folder / "flags.db").write_bytes((options.folder / "acme.db").read_bytes())
+    edit(options, ("acme: {provider: local, database: acme.db}", both), ("\n  gamma: {type: boolean, default: false}", ""))
+    plan = app.plan(options)
+    assert [c for c in plan.changes if c.action == "delete"] == []
+    assert any(d.code == "ORG501" and "flags" in d.summary for d in plan.diagnostics)
+
+
+def test_nothing_is_deleted_of_a_target_that_was_never_applied_to(options: app.Options) -> None:
+    app.apply(options)
+    both = "acme: {provider: local, database: acme.db}\n  flags: {provider: local, database: flags.db, kinds: [feature]}"
+    edit(options, ("acme: {provider: local, database: acme.db}", both), ("groups:", "policy: {authoritative: [feature]}\ngroups:"))
+    (options.folder / "acme.db").rename(options.folder / "real.db")
+    (options.folder / "flags.db").rename(options.folder / "acme.db") if (options.folder / "flags.db").exists() else None
+    by_hand(options, "POST", "/v1/features", {"key": "delta", "attributes": {"type": "boolean", "default": True}})
+    (options.folder / "acme.db").rename(options.folder / "flags.db")
+    (options.folder / "real.db").rename(options.folder / "acme.db")
+    plan = app.plan(options)
+    assert plan.changes == ()
+    assert [u.address for u in plan.unmanaged] == ["feature/delta"]
+
+
+def test_only_narrows_what_access_shows(options: app.Options) -> None:
+    assert {a.member for a in app.access(replace(options, only=("member/carol@acme.com",)))} == {"carol@acme.com"}
+    assert {a.workspace for a in app.access(replace(options, only=("workspace/north",)))} == {"north"}
+    assert len(app.access(replace(options, only=("membership/north/bob@*",)))) == 1
 
 
 def test_access_of_the_config_and_of_the_live_system(options: app.Options) -> None:

@@ -15,16 +15,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orgform import __version__
-from orgform.codec import DecodeError, Struct, decode, replace, to_builtins
+from orgform.codec import Struct, decode, digest, replace, to_builtins
 from orgform.diagnostics import Diagnostic
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
 from orgform.kinds import Kinds, load_kinds, schema_folder
-from orgform.model import PLAN_FORMAT, AccessItem, Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
+from orgform.model import AccessItem, Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,39 +122,24 @@ def apply(
     config = _load(options, load_kinds())
     with _ledger(options, create=True) as ledger, _targets(options, config, ledger, confirm) as targets:
         if saved:
-            _check_saved(saved, targets)
+            _check_saved(saved, targets, options)
             targets = {name: targets[name] for name in saved.targets}
         with ledger.lock([t.key for t in targets.values()], _actor()) as lock:
             if saved:
-                kinds = {kind_of(c.address) for c in saved.changes}
-                made, live = saved, _read(targets, kinds, listen).live
+                made, snapshot = _judged_again(saved, options, config, targets, ledger, listen)
             else:
                 made, snapshot = _plan(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
-                live = snapshot.live
             _refuse(made)
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
-            return made, _execute(options, made, targets, live, ledger, lock, listen, stop)
+            return made, _execute(options, made, targets, snapshot.live, ledger, lock, listen, stop)
 
 
 def load_plan(path: Path) -> Plan:
     """Reads a saved plan. Raises `PlanFileInvalid`."""
-    again = "make it again with `orgform plan -o FILE`"
-    try:
-        data = path.read_bytes()
-        head: _PlanHead = decode(data, _PlanHead)
-    except OSError as error:
-        raise PlanFileInvalid(f"the plan file {path} cannot be read: {error.strerror}", hint=again) from None
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise PlanFileInvalid(f"{path} is not a plan file: {error}", hint=again) from None
-    if head.format != PLAN_FORMAT:
-        raise PlanFileInvalid(f"{path} has the format {head.format!r}, this version reads {PLAN_FORMAT!r}", hint=again)
-    if head.tool_version != __version__:
-        raise PlanFileInvalid(f"{path} was made by orgform {head.tool_version}, this is {__version__}", hint=again)
-    try:
-        return Plan.from_json(data)
-    except DecodeError as error:
-        raise PlanFileInvalid(f"the plan file {path} is damaged: {error}", hint=again) from None
+    from orgform.planfile import read_plan
+
+    return read_plan(path, load_kinds())
 
 
 class Exported(Struct, frozen=True):
@@ -186,7 +170,9 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
 
 
 def _chosen(live: dict[Address, Live], only: tuple[str, ...]) -> dict[Address, Live]:
-    return {a: r for a, r in live.items() if any(fnmatchcase(a, glob) for glob in only)} if only else live
+    from orgform.planning.scope import matches
+
+    return {a: r for a, r in live.items() if matches(a, only)} if only else live
 
 
 def _merged(options: Options, texts: Mapping[str, str], live: Mapping[Address, Live], read: frozenset[str]) -> Exported:
@@ -207,10 +193,28 @@ def access(
     kinds = load_kinds()
     config = _load(options, kinds)
     if not live:
-        return effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds)
+        return _in_sight(effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds), options.only, kinds)
     with _ledger(options, create=False) as ledger, _targets(options, config, ledger, confirm) as targets:
         found = _complete(_read(targets, None, listen)).live
-    return effective_access({a: r.attributes for a, r in found.items()}, {a: r.observed for a, r in found.items()}, kinds)
+    items = effective_access({a: r.attributes for a, r in found.items()}, {a: r.observed for a, r in found.items()}, kinds)
+    return _in_sight(items, options.only, kinds)
+
+
+def _in_sight(items: tuple[AccessItem, ...], only: tuple[str, ...], kinds: Kinds) -> tuple[AccessItem, ...]:
+    """Those whose person, workspace, or the two together (`membership/WS/PERSON`), a glob names."""
+    from orgform.planning.scope import matches
+
+    if not only:
+        return items
+    named = {part: kinds.having_access(part) for part in ("subject", "scope", "grant")}
+
+    def addresses(item: AccessItem) -> list[Address]:
+        people = [kind.address(item.member) for kind in named["subject"]]
+        spaces = [kind.address(item.workspace) for kind in named["scope"] if item.workspace]
+        both = [kind.address(item.workspace, item.member) for kind in named["grant"] if item.workspace]
+        return [*people, *spaces, *both]
+
+    return tuple(item for item in items if any(matches(address, only) for address in addresses(item)))
 
 
 def history(options: Options, *, run: str | None = None) -> dict[str, Any]:
@@ -258,11 +262,6 @@ def init(
     from orgform.init import write_starter
 
     return write_starter(folder, strategy=strategy, company=company, domain=domain, owners=owners)
-
-
-class _PlanHead(Struct):
-    format: str
-    tool_version: str
 
 
 def _load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Config:
@@ -350,14 +349,31 @@ def _plan(
 
     _check_allowed(options.allow)
     kinds = load_kinds()
-    known, info = _git_base(options, kinds, base) if base else _ledger_base(targets, ledger)
+    known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds)
     snapshot = _read(targets, None, listen)
-    inputs = _inputs(options, config, targets, ledger, snapshot, known, info, destroy=destroy)
+    inputs = _inputs(options, config, targets, ledger, snapshot, known, destroy=destroy)
     made = make_plan(inputs, kinds)
     attributions = _attributions(made, targets)
     if attributions:
         made = make_plan(replace(inputs, attributions=attributions), kinds)
     return made, snapshot
+
+
+def _instance(target: OpenTarget, options: Options) -> str:
+    remote = target.spec.origin(target.config.options)
+    return "" if remote else digest([target.provider.system, str(options.folder.resolve())])
+
+
+def _judged_again(
+    saved: Plan, options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, listen: Listener | None
+) -> tuple[Plan, Snapshot]:
+    """What was safe when the plan was made may not be now: its guards are asked again, on the live system as it is."""
+    from orgform.planning import judge_again
+
+    _check_allowed(options.allow)
+    snapshot = _read(targets, None, listen)
+    inputs = _inputs(options, config, targets, ledger, snapshot, _Known())
+    return judge_again(saved, inputs, load_kinds()), snapshot
 
 
 def _check_allowed(words: Iterable[str]) -> None:
@@ -378,10 +394,9 @@ def _inputs(
     targets: Mapping[str, OpenTarget],
     ledger: Ledger,
     snapshot: Snapshot,
-    base: dict[Address, Base] | None,
-    info: PlanBase,
+    known: _Known,
     *,
-    destroy: bool,
+    destroy: bool = False,
 ) -> PlanInputs:
     from orgform.planning import PlanInputs, TargetState
 
@@ -393,13 +408,15 @@ def _inputs(
             problems=snapshot.problems[name],
             capabilities=t.provider.capabilities,
             own_member=t.provider.own_member(),
+            based=name in known.targets,
+            instance=_instance(t, options),
         )
         for name, t in targets.items()
     }
     return PlanInputs(
         desired=config.desired,
-        base=base,
-        base_info=info,
+        base=known.base,
+        base_info=known.info,
         live=snapshot.live,
         targets=states,
         policy=config.policy,
@@ -416,17 +433,32 @@ def _inputs(
     )
 
 
-def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger) -> tuple[dict[Address, Base] | None, PlanBase]:
+class _Known(Struct, frozen=True):
+    """What is known of the last apply: `base` (None: nothing of any target), where from, and for which targets."""
+
+    base: dict[Address, Base] | None = None
+    info: PlanBase = PlanBase()
+    targets: frozenset[str] = frozenset()
+
+
+def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> _Known:
     found = {name: ledger.base(target.key) for name, target in targets.items()}
-    known = {name: base for name, (base, _) in found.items() if base is not None}
+    known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
     if not known:
-        return None, PlanBase()
+        return _Known()
     revisions = [str(found[name][1]) if len(targets) == 1 else f"{name}:{found[name][1]}" for name in sorted(known)]
     merged = next(iter(known.values())) if len(known) == 1 else {a: b for base in known.values() for a, b in base.items()}
-    return merged, PlanBase("ledger", ",".join(revisions))
+    return _Known(merged, PlanBase("ledger", ",".join(revisions)), frozenset(known))
 
 
-def _git_base(options: Options, kinds: Kinds, ref: str) -> tuple[dict[Address, Base], PlanBase]:
+def _claimed(base: dict[Address, Base], claimed: frozenset[str], kinds: Kinds) -> dict[Address, Base]:
+    """What the target still takes: of a kind that went to another target, this one's base says nothing any more."""
+    if len(claimed) == len(kinds):
+        return base
+    return {address: known for address, known in base.items() if kind_of(address) in claimed}
+
+
+def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) -> _Known:
     from orgform.config.gitfiles import GitFiles
 
     try:
@@ -441,7 +473,7 @@ def _git_base(options: Options, kinds: Kinds, ref: str) -> tuple[dict[Address, B
         address: Base({k: v for k, v in d.attributes.items() if v is not None}, bool(d.lifecycle.prevent_destroy))
         for address, d in config.desired.items()
     }
-    return base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit)
+    return _Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
 
 
 def _attributions(made: Plan, targets: Mapping[str, OpenTarget]) -> dict[Address, Any]:
@@ -461,8 +493,9 @@ def _refuse(made: Plan) -> None:
         raise GuardRefused(f"refused by {names}; nothing was done", made, hint="each verdict above names its override")
 
 
-def _check_saved(saved: Plan, targets: Mapping[str, OpenTarget]) -> None:
-    again = "make it again with `orgform plan -o FILE`"
+def _check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options) -> None:
+    from orgform.planfile import AGAIN as again
+
     for name, made_for in saved.targets.items():
         target = targets.get(name)
         if target is None:
@@ -473,6 +506,8 @@ def _check_saved(saved: Plan, targets: Mapping[str, OpenTarget]) -> None:
                 f"{target.provider.system} now",
                 hint=again,
             )
+        if made_for.instance != _instance(target, options):
+            raise PlanFileInvalid(f"the plan was made for the {made_for.system} of another folder", hint=again)
 
 
 def _execute(
@@ -486,9 +521,10 @@ def _execute(
     stop: threading.Event | None,
 ) -> Report:
     from orgform.apply import apply_plan
+    from orgform.preconditions import still_true
 
-    ledger_plan = made.ledger
-    if not made.changes and not (ledger_plan.remember or ledger_plan.forget or ledger_plan.moved):
+    memory = still_true(made, live, load_kinds())
+    if not made.changes and not (memory.remember or memory.forget or memory.moved):
         return Report(run="", outcome="nothing")
 
     def news(done: int, total: int, outcome: Outcome) -> None:
@@ -498,7 +534,7 @@ def _execute(
     systems = {name: t.key for name, t in targets.items()}
     claims = {kind: name for name, t in targets.items() for kind in t.kinds}
     recorder = ledger.begin_run(lock, made, systems, _actor(), claims=claims)
-    recorder.remember(ledger_plan)
+    recorder.remember(memory)
     report = apply_plan(
         made,
         providers={name: t.provider for name, t in targets.items()},

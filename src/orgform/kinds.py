@@ -81,6 +81,11 @@ class Kind:
         return tuple(n for n, p in self.properties.items() if not p.get("x-observed") and not p.get("x-local"))
 
     @cached_property
+    def untyped(self) -> bool:
+        """Whether an attribute may hold values of more than one type, so that `true` and `1` can meet."""
+        return any(_is_untyped(p) for n, p in self.properties.items() if n in self.managed)
+
+    @cached_property
     def observed(self) -> tuple[str, ...]:
         return self._with("x-observed")
 
@@ -210,6 +215,11 @@ class Kinds(Mapping[str, Kind]):
             for word in _words(attributes, ref):
                 yield ref, address_of(ref.kind, word)
 
+    @cached_property
+    def untyped(self) -> tuple[str, ...]:
+        """Address prefixes of the kinds that hold values of any type."""
+        return tuple(f"{name}/" for name, kind in self.items() if kind.untyped)
+
     def is_builtin(self, address: str) -> bool:
         kind = self._kinds.get(kind_of(address))
         return kind is not None and address.partition("/")[2] in kind.builtin
@@ -293,6 +303,15 @@ def _walk(properties: Mapping[str, Mapping[str, Any]], above: tuple[str, ...] = 
         path = (*above, name)
         yield path, prop
         yield from _walk(prop.get("properties", {}), path)
+
+
+def _is_untyped(prop: Any) -> bool:
+    if not isinstance(prop, Mapping) or "enum" in prop:
+        return False
+    types = prop.get("type", ())
+    plain = [t for t in ([types] if isinstance(types, str) else types) if t != "null"]
+    below = [prop[word] for word in ("additionalProperties", "items") if isinstance(prop.get(word), Mapping)]
+    return len(plain) != 1 or any(map(_is_untyped, (*prop.get("properties", {}).values(), *below)))
 
 
 def _is_map(prop: Any) -> bool:

@@ -219,11 +219,15 @@ class PlanBase(Struct, frozen=True):
 
 
 class PlanTarget(Struct, frozen=True):
-    """`system` is the live system the plan was made against: provider and its address, free of secrets."""
+    """`system` is the live system the plan was made against: provider and its address, free of secrets.
+
+    `instance` stands for the place of a system inside the process, whose name alone does not tell it from another folder's.
+    """
 
     provider: str
     complete: bool
     system: str = ""
+    instance: str = ""
 
 
 class Remember(Struct, frozen=True):
@@ -253,6 +257,9 @@ class Plan(Struct, frozen=True):
     costs: tuple[Cost, ...] = ()
     estimate: Estimate = Estimate()
     ledger: Remember = Remember()
+    #: the `--allow` and `--allow-destroy` that the guards were judged with
+    allow: tuple[str, ...] = ()
+    allow_destroy: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     format: Literal["orgform.plan/1"] = PLAN_FORMAT
     signature: str | None = None

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from orgform.codec import Struct, digest
 from orgform.kinds import Kinds
-from orgform.model import Address, Attributes, Change, Live, OutcomeStatus, Plan
+from orgform.model import Address, Attributes, Base, Change, Live, OutcomeStatus, Plan, Remember
 from orgform.planning.diff import fingerprint, merge_patch, patched, project
-from orgform.planning.scope import relabel, renames_of
+from orgform.planning.scope import relabel, renames_of, stages
 from orgform.providers.base import Operation
 
 
@@ -24,6 +24,26 @@ class Verdict(Struct, frozen=True):
     operation: Operation | None = None
 
 
+def still_true(plan: Plan, live: Mapping[Address, Live], kinds: Kinds) -> Remember:
+    """What a plan wants remembered, as far as the live system still is so: a saved plan may be old."""
+    now = relabel(live, renames_of(plan), kinds)
+    memory = plan.ledger
+
+    def holds(address: Address, base: Base) -> bool:
+        if address not in now:
+            return False
+        kind = kinds.of(address)
+        known = {**now[address].attributes, **{name: base.attributes[name] for name in kind.sensitive if name in base.attributes}}
+        return not merge_patch(project(base.attributes, known, kind), base.attributes, kind)
+
+    return Remember(
+        {address: base for address, base in memory.remember.items() if holds(address, base)},
+        tuple(address for address in memory.forget if address not in now),
+        tuple(move for move in memory.moved if move.to in live and move.from_ not in live),
+        memory.protect,
+    )
+
+
 class Judge:
     """Compares a change with the live system, and makes the operation that it asks for."""
 
@@ -31,7 +51,9 @@ class Judge:
         self._read = live
         self._kinds = kinds
         self._run = run
-        # What was just read still has the names from before the plan's renames.
+        # What was just read still has the names from before the plan's renames, which are done parents first.
+        above, _ = stages(renames_of(plan), kinds)
+        self._under = relabel(live, above, kinds)
         self._live = relabel(live, renames_of(plan), kinds)
 
     def before(self, change: Change) -> Attributes | None:
@@ -65,8 +87,9 @@ class Judge:
     def _update(self, change: Change, found: Live | None) -> Verdict:
         if found is None:
             return Verdict("stale", "it does not exist any more")
-        old_name = change.moved_from if change.moved_from in self._read else None
-        if old_name and change.address in self._read:
+        names = self._under if self._kinds.of(change.address).parent else self._read
+        old_name = change.moved_from if change.moved_from in names else None
+        if old_name and change.address in names:
             return Verdict("stale", f"both {old_name} and {change.address} exist meanwhile")
         if not old_name and self.holds(change, found):
             return Verdict("done", "it was so already")
@@ -90,9 +113,9 @@ class Judge:
         return fingerprint(project(before, known, kind)) == change.precondition
 
     def _on(self, found: Live, change: Change, patch: Attributes, old_name: Address | None) -> Operation:
-        # A rename earlier in this run has touched what names the renamed: its etag is not the one that was read.
-        touched = self._read.get(change.address) is not found and not old_name
-        etag = None if touched else found.etag
+        # A rename earlier in this run has touched what names the renamed: the etag that was read is outdated, but it must exist.
+        touched = self._read.get(old_name or change.address) is not found
+        etag = "*" if touched and found.etag else found.etag
         return Operation(change.action, change.address, patch, etag, found.id, self._key(change), old_name)
 
     def _key(self, change: Change) -> str:

@@ -79,7 +79,7 @@ class LiveSystem(Provider):
     def _do(self, operation: Operation) -> Result | None:
         address = operation.moved_from or operation.address
         have = self.resources.get(address)
-        if (have is None) != (operation.action == "create") or (operation.etag and operation.etag != digest(have)):
+        if (have is None) != (operation.action == "create") or (operation.etag not in (None, "*", digest(have))):
             return Result("stale", "the precondition failed")
         if operation.action == "delete":
             del self.resources[address]

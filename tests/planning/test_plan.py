@@ -260,6 +260,27 @@ def test_a_scenario_without_an_expectation_says_how_to_write_one(tmp_path: Path,
     assert "create: company/company" in (tmp_path / "expected.yaml").read_text()
 
 
+F = "feature_value/x/f"
+
+
+@pytest.mark.parametrize(
+    ("was", "wanted"), [({"on": True}, {"on": 1}), (True, 1), ({"__t": "a"}, {"__t": "b"}), ({"n": 1e-13}, {"n": 2e-13})]
+)
+def test_no_difference_of_a_value_is_too_small_to_be_planned(was: Any, wanted: Any) -> None:
+    (change,) = plan({X: {}, F: {"value": wanted}}, {X: {}, F: {"value": was}}, {X: {}, F: {"value": was}}).changes
+    assert (change.address, change.after) == (F, {"value": wanted})
+    assert change.fields[0].path.startswith("value")
+
+
+def test_an_integer_is_the_same_number_as_a_float() -> None:
+    assert plan({X: {}, F: {"value": {"n": 1}}}, {X: {}, F: {"value": {"n": 1.0}}}, {X: {}, F: {"value": {"n": 1}}}).changes == ()
+
+
+def test_an_immutable_field_that_was_never_set_may_be_set() -> None:
+    assert plan({X: {"region": "us"}}, {X: {}}, {X: {}}).refused == ()
+    assert [g.guard for g in plan({X: {"region": "us"}}, {X: {"region": "eu"}}, {X: {"region": "eu"}}).refused] == ["immutable"]
+
+
 def test_a_delete_that_something_unmanaged_still_names_is_told_before_it_is_tried() -> None:
     joining = {"auto_join": {"workspace": "x", "role": "viewer"}}
     live = {X: {"name": "X"}, "domain/acme.com": joining}

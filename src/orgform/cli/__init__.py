@@ -12,6 +12,8 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives the exit code. Never raises, except `SystemExit` of an interpreter that shuts down."""
-    from orgform.cli.shell import run
-
+    try:
+        from orgform.cli.shell import run
+    except KeyboardInterrupt:
+        return 130
     return run(argv)

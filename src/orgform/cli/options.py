@@ -104,7 +104,7 @@ OPTIONS: dict[str, Callable[[F], F]] = {
         "--allow-destroy",
         metavar="ADDRESS",
         multiple=True,
-        help="Let this be deleted although it holds data or is protected; may be repeated.",
+        help="Let this be deleted although it holds data; may be repeated.",
     ),
     "allow-target": click.option(
         "--allow-target",

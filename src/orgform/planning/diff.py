@@ -37,8 +37,13 @@ class Difference(Struct, frozen=True):
     fields: tuple[FieldChange, ...] = ()
 
 
-def unsettled(desired: Mapping[Address, Desired], base: Mapping[Address, Base], live: Mapping[Address, Live]) -> Iterator[Address]:
-    """Addresses that need a second look: all but those where config, ledger and live system plainly say the same."""
+def unsettled(
+    desired: Mapping[Address, Desired], base: Mapping[Address, Base], live: Mapping[Address, Live], untyped: tuple[str, ...] = ()
+) -> Iterator[Address]:
+    """Addresses that need a second look: all but those where config, ledger and live system plainly say the same.
+
+    `untyped`: prefixes of addresses whose attributes may hold a value of any type: there `true` and `1` must be told apart.
+    """
     known_of_desired = len(desired)
     for address, want in desired.items():
         have, known = live.get(address), base.get(address)
@@ -48,6 +53,7 @@ def unsettled(desired: Mapping[Address, Desired], base: Mapping[Address, Base], 
             and want.attributes == known.attributes
             and (want.attributes == have.attributes or want.attributes.items() <= have.attributes.items())
             and want.lifecycle.prevent_destroy in (None, known.prevent_destroy)
+            and not (untyped and address.startswith(untyped) and _types_differ(want.attributes, known.attributes, have.attributes))
         )
         if not settled:
             known_of_desired -= known is None
@@ -152,7 +158,18 @@ def patched(attributes: Attributes, patch: Attributes, kind: Kind, above: Path =
 
 
 def same(one: Any, other: Any) -> bool:
+    """Equal as data: `1` is `1.0`, but not `true`."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
     return bool(one == other) or (_empty(one) and _empty(other))
+
+
+def _types_differ(want: Attributes, known: Attributes, have: Attributes) -> bool:
+    return not all(same(value, known.get(name)) and same(value, have.get(name)) for name, value in want.items())
 
 
 def _inside(have: Any, want: Any) -> list[Path]:
@@ -161,9 +178,10 @@ def _inside(have: Any, want: Any) -> list[Path]:
         return [()]
     from deepdiff import DeepDiff  # 70 ms, which only a change inside such a value pays
 
-    found = DeepDiff(have, want, view="tree", ignore_numeric_type_changes=True)
+    found = DeepDiff(have, want, view="tree", ignore_private_variables=False)
     paths = (level.path(output_format="list") for levels in found.values() for level in levels)
-    return sorted({tuple(takewhile(lambda part: isinstance(part, str), path)) for path in paths})
+    # That they differ is decided already; where nothing is found that can be named, it is the whole.
+    return sorted({tuple(takewhile(lambda part: isinstance(part, str), path)) for path in paths}) or [()]
 
 
 def _field_origin(never_applied: bool, known: Any, want: Any, have: Any) -> Origin:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic
@@ -15,7 +14,7 @@ from orgform.kinds import Kind, Kinds
 from orgform.model import Address, Base, Change, ManualStep, Remember, kind_of
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
 from orgform.planning.order import needed
-from orgform.planning.scope import PlanInputs, Scope
+from orgform.planning.scope import PlanInputs, Scope, matches
 
 #: A live system that shows nothing of a kind of which base knows more than this is not believed.
 BELIEVABLY_LOST = 2
@@ -31,8 +30,8 @@ class Findings:
         self.forget: list[Address] = []
         self.unmanaged: list[Address] = []
         self.manual: list[ManualStep] = []
-        self.diagnostics: list[Diagnostic] = [] if inputs.base is not None else [_no_base()]
-        found = {*unsettled(scope.desired, scope.base, scope.live), *scope.renames}
+        self.diagnostics: list[Diagnostic] = _no_base(inputs)
+        found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
         self.incomplete = {**_lost(scope, addresses), **self.unread}
@@ -79,7 +78,8 @@ class Findings:
     def _may_go(self, kind: Kind, triple: Triple) -> bool:
         """Whether something that the config does not have may be deleted: what base knows, or all of an authoritative kind."""
         ours = triple.base is not None or (kind.name in self.inputs.policy.authoritative and not self.inputs.destroy)
-        return ours and triple.live is not None and self.inputs.base is not None and kind.name not in self.unread
+        based = self.inputs.base is not None and self.inputs.targets[self.scope.target_of[kind.name]].based
+        return ours and triple.live is not None and based and kind.name not in self.unread
 
     def _mere_rename(self, address: Address, triple: Triple, kind: Kind) -> Difference:
         desired = triple.desired or {}
@@ -149,7 +149,7 @@ class Findings:
 
     def in_sight(self, address: str) -> bool:
         """Whether `--only` lets it be seen."""
-        return not self.inputs.only or any(fnmatchcase(address, glob) for glob in self.inputs.only)
+        return not self.inputs.only or matches(address, self.inputs.only)
 
     def chosen(self) -> list[Change]:
         """The changes that `--only` chooses and what they cannot be without."""
@@ -174,7 +174,7 @@ class Findings:
 
     def _names_anything(self, glob: str) -> bool:
         states = (self.scope.desired, self.scope.base, self.scope.live)
-        return any(fnmatchcase(address, glob) for state in states for address in state)
+        return any(matches(address, (glob,)) for state in states for address in state)
 
     def ledger(self, changes: Sequence[Change]) -> Remember:
         remember = {a: b for a, b in self.remember.items() if self.in_sight(a)}
@@ -195,13 +195,19 @@ def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
     return {kind: f"the live system shows none, {missing[kind]} were applied before" for kind in sorted(suspect)}
 
 
-def _no_base() -> Diagnostic:
-    return Diagnostic(
-        "info",
-        "ORG501",
-        "nothing is known of what was applied before, so nothing is deleted",
-        "the first apply writes the ledger; `--base REF` takes what was applied from git",
-    )
+def _no_base(inputs: PlanInputs) -> list[Diagnostic]:
+    without = sorted(name for name, target in inputs.targets.items() if inputs.base is None or not target.based)
+    if not without:
+        return []
+    where = "" if len(without) == len(inputs.targets) else f" to {', '.join(without)}"
+    return [
+        Diagnostic(
+            "info",
+            "ORG501",
+            f"nothing is known of what was applied{where} before, so nothing is deleted{' there' if where else ''}",
+            "the first apply writes the ledger; `--base REF` takes what was applied from git",
+        )
+    ]
 
 
 def _nothing_named(glob: str) -> Diagnostic:

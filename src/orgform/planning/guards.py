@@ -15,7 +15,7 @@ from orgform.kinds import Kind, Kinds
 from orgform.model import Address, Change, Deletes, GuardVerdict, key_of, kind_of, parts_of
 from orgform.planning.access import AccessChange
 from orgform.planning.effect import value_at
-from orgform.planning.scope import PlanInputs, Scope
+from orgform.planning.scope import PlanInputs, Scope, matches
 
 
 class Facts(Struct, frozen=True):
@@ -36,13 +36,20 @@ class Facts(Struct, frozen=True):
     def allowed(self, guard: str, address: str) -> bool:
         """Whether an `--allow GUARD:GLOB` names this address."""
         words = (word.partition(":") for word in self.inputs.allow)
-        return any(name == guard and fnmatchcase(address, glob) for name, _, glob in words)
+        return matches(address, [glob for name, _, glob in words if name == guard])
+
+    @property
+    def own_members(self) -> frozenset[Address]:
+        """The accounts that orgform itself uses, under the names that they have after the plan."""
+        renamed = {old: new for new, old in self.scope.renames.items()}
+        owns = (t.own_member for t in self.inputs.targets.values())
+        return frozenset(renamed.get(own, own) for own in owns if own)
 
     def counts_as_admin(self, member: str) -> bool:
         """Active, as far as the platform tells, and not the account that orgform itself uses."""
         for kind in self.kinds.having_access("subject"):
             address = kind.address(member)
-            if address in {t.own_member for t in self.inputs.targets.values()}:
+            if address in self.own_members:
                 return False
             live, condition = self.scope.live.get(address), kind.access.get("active", {})
             if kind.name in self.scope.target_of and (live is None or any(live.observed.get(n, v) != v for n, v in condition.items())):
@@ -118,7 +125,7 @@ def _collections(facts: Facts) -> dict[str, _Collection]:
     if not gone:
         return found
     for change in facts.changes:
-        if facts.kinds.parent_of(change.address) not in gone and change.action != "update":
+        if change.action != "update" and not gone.intersection(_owners(change.address, facts.kinds)):
             for glob in _globs(change.address, facts.kinds.of(change.address)):
                 collection = found.setdefault(glob, _Collection(glob))
                 collection.coming += change.action == "create"
@@ -127,11 +134,17 @@ def _collections(facts: Facts) -> dict[str, _Collection]:
     found = {glob: collection for glob, collection in found.items() if collection.going}
     counted = {kind_of(glob) for glob in found}
     for address in facts.scope.live if counted else ():
-        if kind_of(address) in counted and facts.kinds.parent_of(address) not in gone:
+        if kind_of(address) in counted and not gone.intersection(_owners(address, facts.kinds)):
             for glob in _globs(address, facts.kinds.of(address)):
                 if glob in found:
                     found[glob].total += 1
     return found
+
+
+def _owners(address: Address, kinds: Kinds) -> tuple[Address, ...]:
+    """Whose collection a resource is counted in: its parent's, and what `x-group-by` names."""
+    above = kinds.identity_references(address)
+    return above if kinds.of(address).group_by else above[:1] if kinds.of(address).parent else ()
 
 
 def _globs(address: Address, kind: Kind) -> list[str]:
@@ -208,7 +221,7 @@ def workspace_admins(facts: Facts) -> GuardVerdict | None:
 
 def own_access(facts: Facts) -> GuardVerdict | None:
     """What the token's own account can do is neither taken nor lowered; a scope that is deleted as a whole is no loss of access."""
-    owns = sorted({t.own_member for t in facts.inputs.targets.values() if t.own_member})
+    owns = sorted(facts.own_members)
     access = facts.access
     if access is None or not owns:
         return None
@@ -249,7 +262,7 @@ def holds_data(facts: Facts) -> GuardVerdict | None:
     if not asked:
         return None
     full = [a for a, attribute in asked if a in facts.scope.live and facts.scope.live[a].observed.get(attribute)]
-    refused = [a for a in full if not any(fnmatchcase(a, glob) for glob in facts.inputs.allow_destroy)]
+    refused = [a for a in full if not matches(a, facts.inputs.allow_destroy)]
     return _verdict(
         facts,
         "holds-data",
@@ -284,7 +297,8 @@ def immutable(facts: Facts) -> GuardVerdict | None:
     for change in updates:
         kind = facts.kinds.of(change.address)
         for field in kind.immutable:
-            if any(f.path.partition(".")[0] == field for f in change.fields):
+            was_set = (change.before or {}).get(field) is not None
+            if was_set and any(f.path.partition(".")[0] == field for f in change.fields):
                 refused[f"{change.address}: {field}"] = change.address
                 titles[kind.title.lower()] = None
     return _verdict(

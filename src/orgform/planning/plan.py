@@ -13,12 +13,13 @@ from orgform.diagnostics import sort_diagnostics
 from orgform.kinds import Kinds, Reference
 from orgform.model import AccessDelta, Address, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
+from orgform.planning.diff import fingerprint, project
 from orgform.planning.effect import Effect, effects, shrinks, value_at
 from orgform.planning.extras import costs, estimate, notable, still_named
-from orgform.planning.findings import Findings
+from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import ordered
-from orgform.planning.scope import PlanInputs, Scope, TargetState, scope_of
+from orgform.planning.scope import PlanInputs, Scope, TargetState, relabel, renames_of, scope_of
 
 __all__ = ["PlanInputs", "TargetState", "make_plan"]
 
@@ -56,8 +57,42 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
         costs=costs(changes, kinds),
         estimate=estimate(changes, inputs, scope),
         ledger=findings.ledger(changes),
+        allow=tuple(sorted(set(inputs.allow))),
+        allow_destroy=tuple(sorted(set(inputs.allow_destroy))),
         diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds))),
     )
+
+
+def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
+    """A saved plan with the verdicts that its changes get on the live system of `inputs`, with the overrides of both.
+
+    Changes that do not fit any more are left out: nothing will be done about them.
+    """
+    renames = {new: old for old, new in renames_of(saved).items()}
+    target_of = {kind: name for name in sorted(saved.targets) for kind in inputs.targets[name].kinds if kind in kinds}
+    scope = Scope({}, {}, relabel(inputs.live, renames_of(saved), kinds), target_of, renames)
+    changes = tuple(c for c in saved.changes if _still_fits(c, scope, kinds))
+    allow, destroy = (*saved.allow, *inputs.allow), (*saved.allow_destroy, *inputs.allow_destroy)
+    problems = {kind: why for name in saved.targets for kind, why in inputs.targets[name].problems.items()}
+    judged_on = Counter(kind_of(c.moved_from or c.address) for c in saved.changes if c.before is not None)
+    there = {kind_of(address) for address in inputs.live}
+    problems |= {
+        kind: f"the live system shows none, the plan was made on {n}"
+        for kind, n in judged_on.items()
+        if n > BELIEVABLY_LOST and kind not in there
+    }
+    facts = Facts(replace(inputs, allow=allow, allow_destroy=destroy), scope, kinds, changes, _access(scope, changes, kinds), problems)
+    remembered = [g for g in saved.guards if g.guard in ("prevent-destroy", "immutable")]
+    asked = [g for g in judge(facts) if g.guard not in ("prevent-destroy", "immutable")]
+    refused_then = [g for g in saved.refused if g not in remembered]
+    return replace(saved, guards=(*refused_then, *asked, *remembered))
+
+
+def _still_fits(change: Change, scope: Scope, kinds: Kinds) -> bool:
+    live = scope.live.get(change.address)
+    if live is None or change.before is None:
+        return live is None and change.action == "create"
+    return fingerprint(project(change.before, live.attributes, kinds.of(change.address))) == change.precondition
 
 
 def _with_risk(changes: Sequence[Change], told: Sequence[Effect], kinds: Kinds) -> list[Change]:
@@ -93,7 +128,7 @@ def _above(address: Address, reference: Reference, after: Mapping[Address, Attri
 
 def _targets(inputs: PlanInputs, scope: Scope, incomplete: Iterable[str]) -> dict[str, PlanTarget]:
     in_part = {scope.target_of[kind] for kind in incomplete}
-    return {name: PlanTarget(t.provider, name not in in_part, t.system) for name, t in sorted(inputs.targets.items())}
+    return {name: PlanTarget(t.provider, name not in in_part, t.system, t.instance) for name, t in sorted(inputs.targets.items())}
 
 
 def _access(scope: Scope, changes: Sequence[Change], kinds: Kinds) -> AccessChange | None:

@@ -7,6 +7,7 @@ lifecycle, seeds, secrets). Invariant: inputs are never changed in place, and st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from orgform.codec import Struct, replace
@@ -36,7 +37,11 @@ _R = TypeVar("_R", Base, Live)
 
 
 class TargetState(Struct, frozen=True):
-    """One live system as it was read. `kinds`: what it takes; `problems`: kinds that could not be read completely, with the reason."""
+    """One live system as it was read. `kinds`: what it takes; `problems`: kinds that could not be read completely, with the reason.
+
+    `based`: whether anything is known of what was applied there; nothing is deleted where it is not. `instance` tells systems apart
+    that have one name in two folders.
+    """
 
     provider: str
     system: str
@@ -44,6 +49,8 @@ class TargetState(Struct, frozen=True):
     problems: dict[str, str] = {}
     capabilities: Capabilities = Capabilities()
     own_member: Address | None = None
+    based: bool = True
+    instance: str = ""
 
 
 class PlanInputs(Struct, frozen=True):
@@ -107,22 +114,33 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     """Raises `ConfigInvalid` where a `moved` cannot be done."""
     desired = {} if inputs.destroy else inputs.desired
     base, live = inputs.base or {}, inputs.live
-    open_moves = [m for m in inputs.moved if (m.from_, m.to) not in inputs.moved_done]
-    problems = [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
+    renames: dict[Address, Address] = {}
+    settled: list[Move] = []
+    problems: list[Diagnostic] = []
+    moved = {m.from_: m for m in inputs.moved}
+    for stage in stages(moved, kinds):
+        open_moves = [m for m in stage.values() if (m.from_, m.to) not in inputs.moved_done]
+        problems += [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
+        pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
+        standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
+        settled += [Move(m.from_, m.to) for m in open_moves if m.to in live]
+        # A key that was given away and then used anew belongs to its new owner: base has both, and nothing follows.
+        known = {m.from_: m.to for m in stage.values() if m.from_ not in standing and not (m.from_ in base and m.to in base)}
+        base, live = relabel(base, known, kinds), relabel(live, pending, kinds)
+        renames |= {new: old for old, new in pending.items()}
     if problems:
         raise ConfigInvalid((*inputs.diagnostics, *problems))
-    pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
-    standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
-    # A key that was given away and then used anew belongs to its new owner: base has both, and nothing follows.
-    known = {m.from_: m.to for m in inputs.moved if m.from_ not in standing and not (m.from_ in base and m.to in base)}
-    return Scope(
-        desired,
-        relabel(base, known, kinds),
-        relabel(live, pending, kinds),
-        {kind: name for name in sorted(inputs.targets) for kind in inputs.targets[name].kinds if kind in kinds},
-        renames={new: old for old, new in pending.items()},
-        settled=tuple(sorted((Move(m.from_, m.to) for m in open_moves if m.to in live), key=lambda m: m.from_)),
-    )
+    target_of = {kind: name for name in sorted(inputs.targets) for kind in inputs.targets[name].kinds if kind in kinds}
+    return Scope(desired, base, live, target_of, renames, tuple(sorted(settled, key=lambda m: m.from_)))
+
+
+_V = TypeVar("_V")
+
+
+def stages(renames: Mapping[Address, _V], kinds: Kinds) -> list[dict[Address, _V]]:
+    """Renames of what stands on its own, then of what stands under something: those are told under their parent's new name."""
+    below = {address for address in renames if kind_of(address) in kinds and kinds.of(address).parent}
+    return [{a: to for a, to in renames.items() if (a in below) is deep} for deep in (False, True)]
 
 
 def relabel(resources: Mapping[Address, _R], renames: Mapping[Address, Address], kinds: Kinds) -> dict[Address, _R]:
@@ -130,8 +148,13 @@ def relabel(resources: Mapping[Address, _R], renames: Mapping[Address, Address],
 
     `renames`: old address -> new. Apply uses it too, to find what it has read again under the names of the plan.
     """
-    if not renames:
-        return resources if isinstance(resources, dict) else dict(resources)
+    for stage in stages(renames, kinds):
+        if stage:
+            resources = _relabelled_all(resources, stage, kinds)
+    return resources if isinstance(resources, dict) else dict(resources)
+
+
+def _relabelled_all(resources: Mapping[Address, _R], renames: Mapping[Address, Address], kinds: Kinds) -> dict[Address, _R]:
     found: dict[Address, _R] = {}
     for address, resource in resources.items():
         new = _relabelled(address, renames, kinds)
@@ -140,6 +163,11 @@ def relabel(resources: Mapping[Address, _R], renames: Mapping[Address, Address],
         attributes = _follow(address, resource.attributes, renames, kinds)
         found[new] = resource if attributes is resource.attributes else replace(resource, attributes=attributes)
     return found
+
+
+def matches(address: str, globs: Iterable[str]) -> bool:
+    """Whether one of the globs names the address; `*` crosses `/`. A key with brackets in it is named by itself."""
+    return any(address == glob or fnmatchcase(address, glob) for glob in globs)
 
 
 def renames_of(plan: Plan) -> dict[Address, Address]:

@@ -66,7 +66,9 @@ class Operation(Struct, frozen=True):
     """One write. `attributes`: for a create all of them; for an update a merge patch (RFC 7396: nested maps merge, `None` removes;
     a value that the kind does not manage key by key is replaced whole); for a delete empty.
 
-    `etag` is of the live resource as it was read (`None` for a create: it must not exist yet). `key` is the same for every attempt
+    `etag` is of the live resource as it was read (`None` for a create: it must not exist yet; `*`: it must exist).
+
+    `key` is the same for every attempt
     at this operation, so that a platform with idempotency keys does it once. `moved_from`: an update that renames.
     """
 
@@ -112,7 +114,7 @@ class Provider(ABC):
         return None
 
     def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
-        """Who last changed these outside of orgform, where the platform keeps an audit log."""
+        """Who last changed these, where the platform keeps an audit log. Asked of resources that drifted."""
         return {}
 
     def close(self) -> None:  # noqa: B027 - nothing to close is a valid answer

@@ -114,7 +114,7 @@ class FakeProvider(Provider):
         found = self.resources.get(operation.moved_from or operation.address)
         if operation.action == "delete" and found is None:
             return Result("done", "it was gone already")
-        stale = found is not None if operation.action == "create" else found is None or operation.etag not in (None, found.etag)
+        stale = found is not None if operation.action == "create" else found is None or operation.etag not in (None, "*", found.etag)
         if stale:
             return Result("stale", "the precondition failed")
         try:

@@ -36,5 +36,6 @@ def command(into: Path | None, **values: Any) -> int:
     for note in found.notes:
         paper.note(f"note: {clean(note)}")
     if into is not None:
-        paper.note(f"Wrote {count(len(found.files), 'file')} into {into}." if found.files else f"{into} says all of it already.")
+        unchanged = f"Nothing was written into {into}." if found.notes else f"{into} says all of it already."
+        paper.note(f"Wrote {count(len(found.files), 'file')} into {into}." if found.files else unchanged)
     return 0
