@@ -7,6 +7,7 @@ normalised and for the written spelling alike. Common values take a regular expr
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
@@ -48,21 +49,35 @@ def plain(format: str) -> Callable[[str], object] | None:
 
 
 def normalise(format: str, value: str) -> str:
-    """The one spelling by which values are compared: e-mails case-folded, FQDN in lower-case IDNA; what cannot be is left as it is."""
+    """The one spelling by which values are compared: composed characters (NFC), e-mails in lower case, FQDN in lower-case IDNA; what
+    cannot be is left as it is.
+    """
     if format == "email":
         return _normal_email(value)
     if format in ("fqdn", "fqdn-owned"):
         return _normal_fqdn(value)
-    return value
+    return composed(value)
+
+
+def composed(value: str) -> str:
+    """The text in NFC: `é` is one character, however it was typed."""
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
+
+
+def _lower(value: str) -> str:
+    """Lower case that keeps different names apart: case folding would make one of `straße` and `strasse`."""
+    if value.isascii():
+        return value.lower()
+    return composed(composed(value).lower().replace("\u03c2", "\u03c3"))  # a final sigma is a sigma, wherever it stands
 
 
 def _normal_email(value: str) -> str:
     local, at, domain = value.rpartition("@")
-    return f"{local.casefold()}{at}{_normal_fqdn(domain)}" if at else value.casefold()
+    return f"{_lower(local)}{at}{_normal_fqdn(domain)}" if at else _lower(value)
 
 
 def _normal_fqdn(value: str) -> str:
-    lower = value.lower()
+    lower = value.lower() if value.isascii() else composed(composed(value).lower())
     if lower.endswith(".") and not lower.endswith(".."):
         lower = lower[:-1]
     if lower.isascii():
@@ -110,7 +125,7 @@ def _check_name(value: str) -> Problem | None:
 
 
 def _check_email(value: str) -> Problem | None:
-    match = _EMAIL.fullmatch(value) or _EMAIL.fullmatch(value.casefold())
+    match = _EMAIL.fullmatch(value) or _EMAIL.fullmatch(value.lower())
     if match and len(match["local"]) <= 64 and len(value) <= 254:
         return None
     return _judge_email(value)
@@ -134,7 +149,7 @@ def _judge_email(value: str) -> Problem | None:
 
 def _mended_email(value: str) -> str:
     guess = re.sub(r"\s+", "", value.removeprefix("mailto:")).strip("<>.,;").replace("@@", "@").replace("..", ".")
-    return guess if guess != value and _EMAIL.fullmatch(guess.casefold()) else ""
+    return guess if guess != value and _EMAIL.fullmatch(guess.lower()) else ""
 
 
 def _check_fqdn(value: str) -> Problem | None:

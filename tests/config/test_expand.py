@@ -236,6 +236,34 @@ def test_an_environment_overlays(tmp_path: Path) -> None:
     assert "member/b@acme.com" in without.desired
 
 
+def test_an_environment_names_entries_in_any_spelling(tmp_path: Path) -> None:
+    base = HEAD + (
+        "members: {Bob@Acme.com: {role: owner}, al@bücher.example: {name: Al}}\n"
+        "groups: {g: {members: [bob@acme.com]}}\nworkspaces: {w: {members: {BOB@acme.com: admin, group:g: member}}}\n"
+    )
+    over = (
+        "members: {bob@acme.com: null, AL@xn--bcher-kva.example: {name: Alma}}\ngroups: {g: {members: []}}\n"
+        "workspaces: {w: {members: {bOb@acme.com: null, group:g: viewer}}}\n"
+    )
+    config = load(tmp_path, {"acme.yaml": base, "environments/e.yaml": over}, env="e")
+    assert attributes(config, "member") == {"al@xn--bcher-kva.example": {"name": "Alma"}}
+    assert attributes(config, "membership") == {"w/group:g": {"role": "viewer"}}
+    assert not config.diagnostics
+    twice = {"acme.yaml": GOOD, "environments/e.yaml": "members: {bob@acme.com: {name: B}, BOB@acme.com: null}\n"}
+    assert ("ORG012", "environments/e.yaml:1:36") in told(refused(tmp_path, twice, env="e"))
+
+
+def test_a_null_that_removes_nothing_is_told(tmp_path: Path) -> None:
+    over = (
+        "members: {bbo@acme.com: null}\nworkspaces:\n"
+        "  brand-x: {labels: {x: null}, tags: null, members: {no@acme.com: null}, region: null}\n"
+        "  new: {name: null}\nmoved: null\ntargets: {acme: {url: null}}\n"
+    )
+    config = load(tmp_path, {"acme.yaml": GOOD, "environments/e.yaml": over}, env="e")
+    found = [(d.severity, d.code, str(d.source).removeprefix("environments/e.yaml:")) for d in config.diagnostics]
+    assert found == [("warning", "ORG123", at) for at in ("1:11", "3:22", "3:32", "3:54", "4:9", "5:1", "6:18")]
+
+
 def test_an_environment_can_be_yml_and_empty(tmp_path: Path) -> None:
     files = {"acme.yaml": GOOD, "environments/dev.yml": "# the same\n"}
     assert load(tmp_path, files, env="dev").digest == load(tmp_path).digest
@@ -379,6 +407,13 @@ VALUES: dict[str, Any] = {"s": "text", "n": 3, "m": {"k": [1, 2], "items": "own"
         ("{{ x | default('d') }}", "d"),
         ("{{ x is defined }}", False),
         ("{{ 2 ** 10 }}", 1024),
+        ("{{ [1, 2.5] | sum }} {{ [{'a': 2}] | sum('a', 1) }}", "3.5 3"),
+        ("{{ 2.25 | round(1) }}", 2.2),
+        ("{{ ' x ' | trim }}{{ '-x-' | trim('-') }}", "xx"),
+        ("{{ '12' | int + '1.5' | float }}", 13.5),
+        ("{{ m['k'][1:] }}", [2]),
+        ("{{ m.items() | list | length }}", 2),
+        ("{{ (1, 2) in [(1, 2)] }}", True),
         ("{{ 1.5 * 2 }}", 3.0),
         ("{{ s if b else x }}", "text"),
         ("{% for k, v in m.items() %}{{ loop.index }}{{ k }}{% if not loop.last %},{% endif %}{% endfor %}", "1k,2items"),
@@ -442,6 +477,19 @@ def test_what_templates_can(text: str, value: Any) -> None:
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "ORG105"),
         ("{{ 'x' }}" + " " * 300_000, "ORG105"),
         ("{{ 1e308 * 10 }}", "ORG106"),
+        ("{{ 1 | round(10 ** 9, 'ceil') }}", "ORG105"),
+        ("{{ 0x" + "f" * 100000 + " // 0x" + "f" * 50000 + " }}", "ORG104"),
+        ("{{ ('1' * 900000) | float }}", "ORG105"),
+        ("{{ [[1], [2]] | sum(start=[]) }}", "ORG104"),
+        ("{{ ('a' * 900000).rpartition('a' * 200000 ~ 'b' ~ 'a' * 200000) }}", "ORG105"),
+        ("{{ ('a' * 900000) | trim('" + "bcdefgh" * 5000 + "a') }}", "ORG105"),
+        ("{{ [" + "('x' * 900000)," * 200 + "] | length }}", "ORG105"),
+        ("{{ 'x' in [" + "range(900000) | map('list')," * 50 + "] }}", "ORG105"),
+        ("{{ '%s' % ['x' * 900000] }}", "ORG105"),
+        ("{{ n }}" * 10000, "ORG105"),
+        ("{{ [" + "1," * 30000 + "] }}", "ORG105"),
+        ("{{ range(9) | sum + x_ }}", "ORG102"),
+        ("{{ [m] | sum(attribute='nope') }}", "ORG102"),
         ("{{ 2 ** 64 }}", "ORG106"),
         ("{{ [[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]] }}", "ORG106"),
     ],
@@ -468,6 +516,27 @@ def test_templates_have_little_time(text: str) -> None:
     with pytest.raises(TemplateProblem) as caught:
         Renderer(seconds=0.05).render(text, {})
     assert caught.value.code == "ORG105" and "seconds" in caught.value.summary
+
+
+# One value met twelve times over in each of fourteen lists: small to write, and endless to look at.
+_SHARED = "{% for a in [[[1]]] %}" + "".join(
+    f"{{% for {inner} in [[{', '.join([outer] * 12)}]] %}}" for outer, inner in zip("abcdefghijklmn", "bcdefghijklmno", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "last", ["{{ o | string }}", "{{ o == o }}", "{{ 'x' ~ o }}", "{{ '%s' % o }}", "{{ o | list }}", "{{ [o] | join }}"]
+)
+def test_what_is_shared_counts_as_often_as_it_is_met(last: str) -> None:
+    with pytest.raises(TemplateProblem) as caught:
+        Renderer().render(_SHARED + last + "{% endfor %}" * 15, {})
+    assert caught.value.code == "ORG105"
+    deep = "'y'"
+    for _ in range(5):
+        deep = f"range(900) | map(attribute='x', default={deep}) | list"
+    with pytest.raises(TemplateProblem) as caught:
+        Renderer().render(f"{{{{ {deep} }}}}", {})
+    assert caught.value.code == "ORG105"
 
 
 def test_output_is_bounded_over_all_templates() -> None:

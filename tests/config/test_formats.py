@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -79,6 +81,14 @@ def test_suggestions(format: str, value: str, suggestion: str) -> None:
         ("email", "JÜRGEN@Bücher.example", "jürgen@xn--bcher-kva.example"),
         ("email", "nobody", "nobody"),
         ("email", "STRASSE", "strasse"),
+        ("email", "Straße@acme.com", "straße@acme.com"),
+        ("email", "STRA\u1e9eE@acme.com", "straße@acme.com"),
+        ("email", "\u0130nci@acme.com", "i\u0307nci@acme.com"),
+        ("email", "ΣΟΦΟΣ@acme.com", "σοφοσ@acme.com"),
+        ("email", "Jose\u0301@acme.com", "jos\u00e9@acme.com"),
+        ("name", "Cafe\u0301", "Caf\u00e9"),
+        ("", "Cafe\u0301", "Caf\u00e9"),
+        ("fqdn", "Bu\u0308cher.example", "xn--bcher-kva.example"),
         ("fqdn", "BÜCHER.Example.", "xn--bcher-kva.example"),
         ("fqdn-owned", "Acme.COM", "acme.com"),
         ("fqdn", "\u2024..", "\u2024.."),
@@ -107,6 +117,18 @@ def test_any_text(format: str, value: str) -> None:
     fast = plain(format)
     if fast and fast(value):
         assert check(format, value) is None and normal == value
+
+
+def test_no_character_flaps() -> None:
+    """However a character is written, in upper case or composed, its e-mail address is one and stays one."""
+    for number in range(0x110000):
+        char = chr(number)
+        if char.isalpha():
+            normal = normalise("email", char)
+            assert normalise("email", normal) == normal
+            assert normalise("email", unicodedata.normalize("NFD", char)) == normal
+            if len(char.upper()) == 1 and char.upper().lower() == char:
+                assert normalise("email", char.upper()) == normal
 
 
 def test_unknown_formats_are_not_judged() -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from orgform.codec import Struct
 from orgform.config.expand import MAX_RESOURCES
+from orgform.config.keys import normal_word
 from orgform.config.problems import Problems, advice
 from orgform.config.schema import takes_objects
 from orgform.config.tree import NOWHERE, Map, Seq, new_map, plain_value
 from orgform.formats import CONTROL, check, normalise, plain
-from orgform.kinds import Kind, Kinds, resolve
+from orgform.kinds import Kind, Kinds
 from orgform.model import NO_LIFECYCLE, Address, Attributes, Lifecycle, address_of
 
 _COLLECTIONS = (Map, Seq)
@@ -238,13 +239,7 @@ class Compiler:
 
     def word(self, references: tuple[Any, ...], word: str) -> str:
         """A referring word in the spelling of what it names: `Bob@Acme.com` -> `bob@acme.com`, prefixes kept."""
-        try:
-            address = resolve(references, word)
-        except ValueError:
-            return word
-        named = self._kinds[address.partition("/")[0]]
-        prefix = next((r.prefix for r in references if r.kind == named.name and r.prefix and word.startswith(r.prefix)), "")
-        return prefix + normalise(named.key.format if named.key else "", word.removeprefix(prefix))
+        return normal_word(self._kinds, references, word)
 
 
 def long_form(kind: Kind, value: Any) -> Map:

@@ -12,6 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from orgform.config.compose import duplicate
+from orgform.config.keys import normal_key
 from orgform.config.problems import Problems, TemplateProblem, listed
 from orgform.config.source import ODD, has_template
 from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, plain_value, without_nulls
@@ -51,6 +52,7 @@ class Expander:
         self._resolved: dict[tuple[str, str], Map] = {}
         self._collided: set[int] = set()
         self._count = 0
+        self._idle: dict[int, str] = {}
 
     def config(self, base: Map, over: Map | None) -> Map:
         """The whole config, expanded; sections that nobody knows are passed on, for the gate to refuse."""
@@ -61,16 +63,33 @@ class Expander:
             if name in over and not isinstance(over[name], Map):
                 mark = over.mark(name)
                 if over[name] is None:
+                    if name not in base:
+                        self._idle[mark] = name
                     continue
             if kind is not None:
                 value = self._section(kind, value, over.get(name), self._variables, mark)
             elif name in _RAW:
-                value = _laid(value, over.get(name))
+                value = self._laid(value, over.get(name))
             else:
-                value = self._rendered(_laid(value, over.get(name)), self._variables, mark)
+                value = self._rendered(self._laid(value, over.get(name)), self._variables, mark)
             if value is not _DROPPED:
                 entries.append((name, value, mark))
+        self._tell_idle()
         return new_map([(n, v) for n, v, _ in entries], [m for _, _, m in entries])
+
+    def _laid(self, under: Any, over: Any) -> Any:
+        if over is None:
+            return under
+        if isinstance(under, Map) and isinstance(over, Map):
+            return merged(under, over, remove=True, idle=self._idle)
+        return without_nulls(over, self._idle)
+
+    def _tell_idle(self) -> None:
+        """A null that misses what it was to remove leaves somebody with more than is written."""
+        for mark, key in () if self._problems.partial else self._idle.items():
+            summary = f"`{key[:80]}: null` removes nothing: there is no such entry below it"
+            fix = "check its spelling, or remove the line; `null` in an environment takes away, it does not empty"
+            self._problems.add("ORG123", summary, fix, mark, warning=True)
 
     @cached_property
     def _renderer(self) -> Renderer:
@@ -108,7 +127,7 @@ class Expander:
         for key, value, inner, at in self._keyed(raw, scope):
             self._place(entries, Entry(key, value, None, inner, at))
         if over is not None:
-            self._overlay(entries, over, scope)
+            self._overlay(kind, entries, over, scope)
         self._note(len(entries), mark)
         made = [(e.key, self._entry(kind, e), e.mark) for e in entries.values() if not e.removed]
         kept = [m for m in made if m[1] is not _DROPPED]
@@ -126,18 +145,27 @@ class Expander:
             why = "its `for_each` gives this key more than once: use all of its names in the key"
             duplicate(entry.key, other.mark, entry.mark, self._problems, why=why)
 
-    def _overlay(self, entries: dict[str, Entry], over: Map, scope: Mapping[str, Any]) -> None:
+    def _overlay(self, kind: Kind, entries: dict[str, Entry], over: Map, scope: Mapping[str, Any]) -> None:
+        """Its keys name entries as references do: case and spelling make no difference."""
         seen: dict[str, int] = {}
+        spellings: dict[str, Entry] | None = None
         for key, value, inner, at in self._keyed(over, scope):
-            if key in seen:
-                duplicate(key, seen[key], at, self._problems)
-            seen[key] = at
+            normal = normal_key(self._kinds, kind, key)
+            if normal in seen:
+                duplicate(key, seen[normal], at, self._problems)
+            seen[normal] = at
             below = entries.get(key)
+            if below is None:
+                if spellings is None:
+                    spellings = {normal_key(self._kinds, kind, known): entry for known, entry in entries.items()}
+                below = spellings.get(normal)
             if value is None:
                 if below is not None:
                     below.removed = True
+                else:
+                    self._idle[at] = key
             elif below is None:
-                entries[key] = Entry(key, without_nulls(value), None, inner, at)
+                entries[key] = Entry(key, without_nulls(value, self._idle), None, inner, at)
             else:
                 below.over = value
                 if not isinstance(value, Map):
@@ -204,12 +232,14 @@ class Expander:
         written = ("use",) if kind.singleton else ("use", "for_each")  # what is one of a kind cannot be made many; the gate says so
         plain = raw.without(*written, *children)
         if over is not None:
-            plain = merged(plain, over.without(*written, *children), remove=True)
+            plain = merged(plain, over.without(*written, *children), remove=True, idle=self._idle)
         body: Map = self._rendered(plain, scope, NOWHERE)
         extra = [(n, m) for tree in (raw, over or new_map()) for n, _, m in tree.entries() if n in children]
         found = []
         for name, mark in dict(extra).items():
             if over is not None and name in over and over[name] is None:
+                if name not in raw:
+                    self._idle[mark] = name
                 continue
             value = self._section(children[name], raw.get(name), over.get(name) if over is not None else None, scope, mark)
             if value is not _DROPPED:
@@ -321,12 +351,6 @@ def _tree(value: Any) -> Any:
     if isinstance(value, list):
         return new_seq([_tree(v) for v in value])
     return value
-
-
-def _laid(under: Any, over: Any) -> Any:
-    if over is None:
-        return under
-    return merged(under, over, remove=True) if isinstance(under, Map) and isinstance(over, Map) else without_nulls(over)
 
 
 def _long_form(kind: Kind, value: Any) -> Any:

@@ -26,6 +26,8 @@ MAX_SECONDS = 10.0
 MAX_OUTPUT = 1_000_000  # one value
 MAX_WORK = 5_000_000  # everything that is made on the way to one scalar
 MAX_TEMPLATE = 256_000
+MAX_TAGS = 5_000
+MAX_NODES = 20_000
 _MAX_BITS = 1024
 _MAX_DIGITS = 20
 _MAX_NUMERAL = 10_000
@@ -78,6 +80,8 @@ class Renderer:
         if found is None:
             if len(text) > MAX_TEMPLATE:
                 raise TemplateProblem("ORG105", f"template: longer than {MAX_TEMPLATE:,} characters", "make it smaller")
+            if text.count("{{") + text.count("{%") > MAX_TAGS:
+                raise TemplateProblem("ORG105", f"template: more than {MAX_TAGS:,} braces", "make it smaller")
             found = self._compiled[text] = self._environment.compiled(text)
         return found
 
@@ -354,7 +358,13 @@ _ITERATING = frozenset(("map", "select", "reject", "sort", "unique", "groupby", 
 class _Bounded(NodeTransformer):
     """Refuses what is not allowed, and makes everything pay that makes a value."""
 
+    def __init__(self) -> None:
+        self._left = MAX_NODES
+
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _OverBudget("it is too long")
         if not isinstance(node, _ALLOWED):
             word = type(node).__name__.lower()
             raise SecurityError(f"`{word}` is not allowed in a config")

@@ -72,27 +72,34 @@ def plain_value(value: Any) -> Any:
     return [plain_value(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def merged(under: Map, over: Map, *, remove: bool) -> Map:
-    """`over` laid on `under`: maps merge, everything else is replaced; with `remove`, a null takes the entry away."""
+def merged(under: Map, over: Map, *, remove: bool, idle: dict[int, str] | None = None) -> Map:
+    """`over` laid on `under`: maps merge, everything else is replaced; with `remove`, a null takes the entry away.
+
+    `idle`: takes the marks and keys of nulls that took nothing away.
+    """
     marks = dict(zip(under, under.marks, strict=True))
     values: dict[str, Any] = dict(under)
     for key, value, mark in over.entries():
         if value is None and remove:
+            if key not in values and idle is not None:
+                idle[mark] = key
             values.pop(key, None)
             marks.pop(key, None)
             continue
         below = values.get(key)
         if isinstance(value, Map) and isinstance(below, Map):
-            values[key] = merged(below, value, remove=remove)
+            values[key] = merged(below, value, remove=remove, idle=idle)
         else:
-            values[key] = without_nulls(value) if remove else value
+            values[key] = without_nulls(value, idle) if remove else value
             marks[key] = mark
     return new_map(values.items(), [marks[key] for key in values], under.dynamic or over.dynamic)
 
 
-def without_nulls(value: Any) -> Any:
+def without_nulls(value: Any, idle: dict[int, str] | None = None) -> Any:
     """What an overlay adds: a null that has nothing to remove is nothing."""
     if not isinstance(value, Map):
         return value
-    kept = [(k, without_nulls(v), m) for k, v, m in value.entries() if v is not None]
+    if idle is not None:
+        idle.update((m, k) for k, v, m in value.entries() if v is None)
+    kept = [(k, without_nulls(v, idle), m) for k, v, m in value.entries() if v is not None]
     return new_map([(k, v) for k, v, _ in kept], [m for _, _, m in kept], value.dynamic)
