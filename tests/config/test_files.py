@@ -23,6 +23,15 @@ def test_no_such_folder(tmp_path: Path) -> None:
     assert told(error) == [("ORG001", str(tmp_path / "file"))] and "is no folder" in error.diagnostics[0].summary
 
 
+def test_folders_nest_only_so_deep(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path.joinpath(*["d"] * 100), {"deep.yaml": "groups: {deep: }\n"})
+    assert "group/deep" in load(tmp_path).desired
+    write(tmp_path.joinpath(*["d"] * 700), {"deeper.yaml": "groups: {deeper: }\n"})
+    ((code, place),) = told(refused(tmp_path))
+    assert code == "ORG025" and len(place) < 100
+
+
 @pytest.mark.parametrize("link", ["x.yaml", "sub/x.yaml", "sub", "notes.txt"])
 def test_links_out_of_the_folder_are_refused(link: str, tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", {"secret.yaml": "groups: {}\n"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from orgform.codec import Struct
 from orgform.formats import CONTROL
 
 MAX_FILES = 10_000
+MAX_FOLDERS = 100
 MAX_YAML = 16 * 2**20
 MAX_CSV = 256 * 2**20
 ENVIRONMENTS = "environments"
@@ -105,7 +107,7 @@ class FolderFiles:
                 "check `--dir`/`-C`, or make a config with `orgform init`",
             )
         walk = _Walk(self._root)
-        walk.folder("")
+        walk.run()
         environments = tuple(sorted(walk.below_environments))
         return Listing(tuple(sorted(walk.found.values())), environments, tuple(walk.problems))
 
@@ -135,8 +137,13 @@ class _Walk:
         self.below_environments: list[str] = []
         self.problems: list[tuple[str, str, str, str]] = []
         self._folders: set[str] = set()
+        self._waiting = deque([""])
 
-    def folder(self, relative: str) -> None:
+    def run(self) -> None:
+        while self._waiting:
+            self._folder(self._waiting.popleft())
+
+    def _folder(self, relative: str) -> None:
         real = os.path.realpath(os.path.join(self._root, relative))  # noqa: PTH118
         if real in self._folders:
             return
@@ -163,9 +170,17 @@ class _Walk:
             if relative == ENVIRONMENTS:
                 self._environments(entry.path)
             else:
-                self.folder(relative)
+                self._below(relative)
         elif is_config_name(entry.name):
             self._file(entry, relative)
+
+    def _below(self, relative: str) -> None:
+        if relative.count("/") < MAX_FOLDERS:
+            self._waiting.append(relative)
+        else:
+            shown = f"{relative[:60]}/.../{relative.rpartition('/')[2][:60]}"
+            summary = f"`{shown}` is nested deeper than {MAX_FOLDERS} folders"
+            self._note(FileProblem(shown, "ORG025", summary, "move it up, or remove it"))
 
     def _environments(self, path: str) -> None:
         try:
