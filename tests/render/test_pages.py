@@ -7,7 +7,7 @@ import pytest
 
 from orgform.codec import decode, encode_pretty
 from orgform.model import AccessDelta, AccessItem, GuardVerdict, Plan
-from orgform.render import frames, html, markdown, text, view
+from orgform.render import frames, html, markdown, tables, text, view
 from orgform.render.values import created, differences, dig, show
 from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
 from tests.render import plans
@@ -233,3 +233,23 @@ def test_many_diagnostics_end_in_lines_and_a_count_with_errors_first() -> None:
     assert "error[ORG901]: a.yaml:300:0: error 299" in page
     assert page.endswith("... and 100 more; --format json shows all\n")
     assert frames.diagnostics(errors[:100], color=False, width=80).count("help: mend it") == 100
+
+
+def test_one_mistake_that_for_each_repeats_is_told_once() -> None:
+    source = {"file": "a.yaml", "line": 3, "column": 5}
+    page = frames.diagnostics(
+        [{"severity": "error", "code": "ORG201", "summary": f"wrong in w{n}", "source": source} for n in range(10_000)],
+        color=False,
+        width=80,
+    )
+    assert page.count("error[ORG201]") == 1
+    assert "9,999 more of this kind" in page
+
+
+def test_what_was_skipped_for_one_reason_is_counted() -> None:
+    skipped = [{"action": "create", "status": "skipped", "address": f"member/u{n}@acme.com", "detail": "interrupted"} for n in range(1000)]
+    failed = {"action": "delete", "status": "failed", "address": "member/x@acme.com", "detail": "quota"}
+    page = tables.report({"run": "r1", "outcome": "interrupted", "outcomes": [*skipped, failed]}, color=False, width=80)
+    assert "... and 990 more skipped for this reason; orgform history r1 shows all" in page
+    assert "member/x@acme.com" in page
+    assert len(page.splitlines()) < 40

@@ -20,10 +20,25 @@ STYLE = {"error": "bad", "warning": "warn", "info": "cyan"}
 def diagnostics(listed: Sequence[Doc], *, color: bool, width: int) -> str:
     """One block each, in the order given, errors first where not all have room. Empty text for none."""
     paint, width = Paint(color), max(width, 40)
+    listed = joined(listed)
     if len(listed) > MOST_FRAMED:
         listed = sorted(listed, key=lambda d: d.get("severity") != "error")
     blocks = "\n".join("\n".join(_block(d, paint, width)) + "\n" for d in listed[:MOST_FRAMED])
     return blocks + _brief(listed[MOST_FRAMED:], paint, width)
+
+
+def joined(listed: Sequence[Doc]) -> list[Doc]:
+    """One of those that are the same mistake at the same place: what a `for_each` makes has one line in the file."""
+    alike: dict[tuple[Any, ...], list[Doc]] = {}
+    for d in listed:
+        source = d.get("source") or {}
+        place_of = (source.get("file"), source.get("line"), source.get("column")) if source.get("line") else (id(d),)
+        alike.setdefault((d.get("code"), d.get("severity"), *place_of), []).append(d)
+    return [first if not more else {**first, "detail": _and_more(first, len(more))} for first, *more in alike.values()]
+
+
+def _and_more(d: Doc, number: int) -> str:
+    return f"{clean(d.get('detail', ''))} (and {number:,} more of this kind at this place; --format json shows all)"
 
 
 def _brief(listed: Sequence[Doc], paint: Paint, width: int) -> str:

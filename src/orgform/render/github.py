@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.render import tables
+from orgform.render.frames import joined
 from orgform.render.view import attribution, guards, rows, summary
 from orgform.render.words import clean, count
 
@@ -27,10 +28,10 @@ def plan(doc: Doc, *, prefix: str = "") -> str:
 
 
 def diagnostics(listed: Sequence[Doc], *, prefix: str = "") -> str:
-    """Every diagnostic at its place; all of them, since each is something to mend."""
+    """Every diagnostic at its place; one of those that are the same mistake at the same place."""
     errors = sum(d.get("severity") == "error" for d in listed)
     tail = f"The config has {count(errors, 'error')}." if errors else "The config is valid."
-    return _page([*(_diagnostic(d, prefix) for d in listed), tail])
+    return _page([*(_diagnostic(d, prefix) for d in joined(listed)), tail])
 
 
 def report(doc: Doc, plan: Doc | None = None) -> str:

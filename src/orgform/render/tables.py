@@ -6,6 +6,7 @@ Invariant: a column is as wide as its widest cell as long as the page allows; th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from orgform.render.view import STYLE, SYMBOLS, moment
@@ -13,6 +14,8 @@ from orgform.render.words import Paint, clean, count, hang, pad, width_of, wrap
 
 Doc = Mapping[str, Any]
 DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+#: of many that were not done for one and the same reason, so many are named
+ALIKE_SHOWN = 10
 COUNTS = ("created", "updated", "deleted", "failed", "skipped", "stale")
 STATUS_STYLE = {"failed": "bad", "stale": "warn", "skipped": "warn"}
 OUTCOMES = {
@@ -57,7 +60,7 @@ def applied(outcomes: Sequence[Doc]) -> str:
 
 
 def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
-    """What an apply did, change by change, and its last line. Many done ones are counted, the others are all shown."""
+    """What an apply did, change by change, and its last line. Many that are done, or not done for one reason, are counted."""
     paint, outcomes = Paint(color), doc.get("outcomes") or ()
     done = [o for o in outcomes if o.get("status") == "done"]
     rest = [o for o in outcomes if o.get("status") != "done"]
@@ -65,7 +68,15 @@ def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     lines = [line for o in shown for line in _outcome(o, paint, width)]
     if len(shown) < len(done) and not quiet:
         lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more done; orgform history {clean(doc.get('run', ''))} shows all"))
-    lines.extend(line for o in rest for line in _outcome(o, paint, width))
+    run = clean(doc.get("run", ""))
+    for _, alike in groupby(rest, lambda o: (o.get("status"), o.get("detail"))):
+        several = list(alike)
+        lines.extend(line for o in several[:ALIKE_SHOWN] for line in _outcome(o, paint, width))
+        if len(several) > ALIKE_SHOWN:
+            more = (
+                f"  ... and {len(several) - ALIKE_SHOWN:,} more {several[0].get('status')} for this reason; orgform history {run} shows all"
+            )
+            lines.append(paint("dim", more))
     if lines:
         lines.append("")
     if sentence := OUTCOMES.get(str(doc.get("outcome"))):
