@@ -186,6 +186,36 @@ def test_bad_files_of_variables(tmp_path: Path) -> None:
     assert told(refused(tmp_path / "c", var_files=[tmp_path / "large.yaml"])) == [("ORG006", f"{tmp_path}/large.yaml")]
 
 
+LABELS = ", ".join(f"l{number}: x" for number in range(3000))
+MANY = "for_each: {a: [" + ", ".join(f"a{n}" for n in range(200)) + "], b: [" + ", ".join(f"b{n}" for n in range(100)) + "]}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'labels: {{l: "{{{{ a }}}}", {LABELS}}}',
+        f"labels: {{{LABELS}}}",
+        f"tags: {{{LABELS.replace('x', '{}')}}}",
+        'labels: "{{ dict }}"',
+        "use: big",
+    ],
+)
+def test_little_text_does_not_become_endless_config(body: str, tmp_path: Path) -> None:
+    body = body.replace("dict", "[" + "1," * 3000 + "]")
+    text = (
+        HEAD
+        + f'templates: {{workspace: {{big: {{labels: {{{LABELS}}}}}}}}}\nworkspaces:\n  "{{{{ a }}}}-{{{{ b }}}}":\n    {MANY}\n    {body}\n'
+    )
+    ((code, place),) = told(refused(tmp_path, text))
+    assert code == "ORG024" and place in ("acme.yaml:10:5", "acme.yaml:11:5")
+
+
+def test_what_every_entry_uses_counts_each_time(tmp_path: Path) -> None:
+    entries = ", ".join(f"w{n}: {{use: big}}" for n in range(2000))
+    text = HEAD + f"templates: {{workspace: {{big: {{labels: {{{LABELS}}}}}}}}}\nworkspaces: {{{entries}}}\n"
+    assert told(refused(tmp_path, text)) == [("ORG024", "None")]
+
+
 # environments
 
 

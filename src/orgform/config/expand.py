@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orgform.config.compose import duplicate
 from orgform.config.keys import normal_key
 from orgform.config.problems import Problems, TemplateProblem, listed
 from orgform.config.source import ODD, has_template
-from orgform.config.tree import NOWHERE, Map, Seq, is_dynamic, merged, new_map, new_seq, plain_value, without_nulls
+from orgform.config.tree import NOWHERE, Map, Seq, Weights, is_dynamic, merged, new_map, new_seq, plain_value, without_nulls
 from orgform.config.variables import Variables
 from orgform.kinds import Kind, Kinds
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orgform.config.template import Renderer
 
 MAX_RESOURCES = 1_000_000
+MAX_VALUES = 5_000_000
 _DROPPED = object()
 # The head of a config has no loops and no `use`; its templates see the variables.
 _RAW = frozenset({"orgform", "variables", "templates"})
@@ -53,6 +54,10 @@ class Expander:
         self._collided: set[int] = set()
         self._count = 0
         self._idle: dict[int, str] = {}
+        self._weights = Weights()
+        self._values = 0
+        self._loop: Map | None = None
+        self._at = NOWHERE
 
     def config(self, base: Map, over: Map | None) -> Map:
         """The whole config, expanded; sections that nobody knows are passed on, for the gate to refuse."""
@@ -113,6 +118,7 @@ class Expander:
         if over is None and not is_dynamic(raw):
             if raw is not None:
                 self._note(len(raw), mark)
+                self._repeat(raw, scope)
             return raw
         return self._collection(kind, raw if raw is not None else new_map(), over, scope, mark)
 
@@ -121,6 +127,24 @@ class Expander:
         if self._count > MAX_RESOURCES:
             self._problems.add("ORG024", f"the config has more than {MAX_RESOURCES:,} resources", "split it into several configs", mark)
             raise TooMany
+
+    def _repeat(self, value: Any, scope: Mapping[str, Any]) -> None:
+        """A part without templates, that a `for_each` has once more: later stages look at it each time."""
+        if scope is not self._variables and isinstance(value, Map | Seq):
+            self._grow(self._weights.of(value))
+
+    def _grow(self, values: int) -> None:
+        """Called before something is made of what is written."""
+        self._values += values
+        if self._values > MAX_VALUES:
+            self._grown(self._loop)
+
+    def _grown(self, loop: Map | None) -> NoReturn:
+        what = "what this `for_each` makes grows the config" if loop is not None else "templates and `use` make the config grow"
+        fix = "make fewer entries, or give each of them less; split the config into several"
+        mark = loop.mark("for_each") if loop is not None else self._at
+        self._problems.add("ORG024", f"{what} beyond {MAX_VALUES:,} values", fix, mark)
+        raise TooMany
 
     def _collection(self, kind: Kind, raw: Map, over: Map | None, scope: Mapping[str, Any], mark: int) -> Map:
         entries: dict[str, Entry] = {}
@@ -215,11 +239,24 @@ class Expander:
                 "ORG024", f"this `for_each` makes {size:,} entries", f"at most {MAX_RESOURCES:,} resources are allowed", mark
             )
             raise TooMany
-        return [{**scope, **dict(zip(loops, plain_value(values), strict=True))} for values in product(*loops.values())]
+        if size * (self._weights.of(entry) - self._weights.of(entry["for_each"])) > MAX_VALUES:
+            self._grown(entry)
+        plain = [plain_value(values) for values in loops.values()]
+        return [{**scope, **dict(zip(loops, values, strict=True))} for values in product(*plain)]
 
     def _entry(self, kind: Kind, entry: Entry) -> Any:
+        outer = self._loop
+        if isinstance(entry.raw, Map) and "for_each" in entry.raw:
+            self._loop = entry.raw
+        self._at = entry.mark
+        made = self._made(kind, entry)
+        self._loop = outer
+        return made
+
+    def _made(self, kind: Kind, entry: Entry) -> Any:
         raw, over = entry.raw, entry.over
         if over is None and not is_dynamic(raw):
+            self._repeat(raw, entry.scope)
             return self._rendered(raw, entry.scope, entry.mark) if isinstance(raw, str) else raw
         if over is not None:
             raw, over = _long_form(kind, raw), _long_form(kind, over)
@@ -265,6 +302,7 @@ class Expander:
         result: Map | None = None
         for each in found:
             if each is not None:
+                self._grow(self._weights.of(each))
                 result = each if result is None else merged(result, each, remove=False)
         return result
 
@@ -300,7 +338,9 @@ class Expander:
         if isinstance(value, str):
             return self._render(value, scope, lambda word: self._problems.places.value(mark, word)) if has_template(value) else value
         if not is_dynamic(value):
+            self._repeat(value, scope)
             return value
+        self._grow(1 + len(value))
         if isinstance(value, Map):
             return self._rendered_map(value, scope)
         items = [(self._rendered(item, scope, at), at) for item, at in zip(value, value.marks, strict=True)]
@@ -319,6 +359,16 @@ class Expander:
                     made[name], marks[name] = inner, at
         return new_map(made.items(), list(marks.values()))
 
+    def _tree(self, value: Any) -> Any:
+        """What a template gave, as a tree; nobody wrote its parts, so they have no marks."""
+        if isinstance(value, dict):
+            self._grow(1 + len(value))
+            return new_map([(k, self._tree(v)) for k, v in value.items()])
+        if isinstance(value, list):
+            self._grow(1 + len(value))
+            return new_seq([self._tree(v) for v in value])
+        return value
+
     def _render(self, text: str, scope: Mapping[str, Any], place: Callable[[str], Any]) -> Any:
         try:
             made = self._renderer.render(text, scope)
@@ -327,7 +377,7 @@ class Expander:
                     "ORG021", "the template gives a control character", "remove it: control characters can hide what a text says", place("")
                 )
                 return _DROPPED
-            return _tree(made)
+            return self._tree(made)
         except TemplateProblem as problem:
             at = place(problem.word)
             fix = problem.fix
@@ -342,15 +392,6 @@ class Expander:
             if problem.final:
                 raise TooMany from problem
             return _DROPPED
-
-
-def _tree(value: Any) -> Any:
-    """What a template gave, as a tree; nobody wrote its parts, so they have no marks."""
-    if isinstance(value, dict):
-        return new_map([(k, _tree(v)) for k, v in value.items()])
-    if isinstance(value, list):
-        return new_seq([_tree(v) for v in value])
-    return value
 
 
 def _long_form(kind: Kind, value: Any) -> Any:

@@ -72,6 +72,24 @@ def plain_value(value: Any) -> Any:
     return [plain_value(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+class Weights:
+    """How many values stand in a tree, shared ones as often as they are met; each tree is counted once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, int]] = {}
+
+    def of(self, value: Any) -> int:
+        """At least 1. What is counted is kept, so that no other tree can take its place in memory."""
+        if not isinstance(value, Map | Seq):
+            return 1
+        known = self._known.get(id(value))
+        if known is not None:
+            return known[1]
+        count = 1 + sum(map(self.of, value.values() if isinstance(value, Map) else value))
+        self._known[id(value)] = (value, count)
+        return count
+
+
 def merged(under: Map, over: Map, *, remove: bool, idle: dict[int, str] | None = None) -> Map:
     """`over` laid on `under`: maps merge, everything else is replaced; with `remove`, a null takes the entry away.
 
