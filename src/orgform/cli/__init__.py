@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives the exit code. Never raises, except `SystemExit` of an interpreter that shuts down."""
-    # A command reads a company once and ends: nearly all that it makes stays, so looking for garbage often finds none (a tenth of the time).
+    # A command reads a company once and ends: nearly all that it makes stays, and looking for garbage took a tenth of the time.
     gc.set_threshold(500_000, 20, 100)
     try:
         from orgform.cli.shell import run
