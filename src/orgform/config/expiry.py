@@ -75,7 +75,7 @@ def _needed(address: Address, desired: Desired, kind: Kind, gone: Mapping[Addres
         for step in ref.path:
             value = value.get(step) if isinstance(value, dict) else None
         named = address_of(ref.kind, value) if isinstance(value, str) else None
-        if named in gone:
+        if named is not None and named in gone:
             name = ".".join(ref.path)
             summary = f"`{name}` of {address} names {named}, whose last day was {gone[named]}"
             fix = f"a {kind.name} needs one: name somebody else, or move the last day"
