@@ -333,15 +333,17 @@ class TestALedgerThatComesWithTheConfig:
         copy.ledger.close()
         beside.reopen()
         assert self.allowed(beside)
-        for column, other in (("origin", "https://evil.example"), ("reference", "env:AWS_SECRET"), ("target", "other")):
+        before = beside.ledger.allowed("acme")
+        others = {"origin": "https://evil.example", "reference": "env:AWS_SECRET", "target": "other"}
+        for column, other in others.items():
+            row = {"target": "acme", "reference": "env:ACME_TOKEN", "origin": API, column: other}
             with beside.ledger._writing() as connection:
-                before = connection.one(f"SELECT {column} FROM orgform_secrets")
-                connection.run(f"UPDATE orgform_secrets SET {column} = ?", (other,))
+                values = (*(row[name] for name in ("target", "reference", "origin")), *before.values())
+                connection.run("INSERT OR REPLACE INTO orgform_secrets (target, reference, origin, proof) VALUES (?, ?, ?, ?)", values)
+            assert other in str([beside.ledger.allowed("acme"), "other" if beside.ledger.allowed("other") else ""])
             assert not self.allowed(beside, **{column: other})
-            assert before
             with beside.ledger._writing() as connection:
-                connection.run(f"UPDATE orgform_secrets SET {column} = ?", before)
-        assert self.allowed(beside)
+                connection.run("DELETE FROM orgform_secrets WHERE target = ? AND reference = ? AND origin = ?", values[:3])
 
     def test_another_users_key_proves_nothing(self, beside: Checker, tmp_path: Path) -> None:
         beside(variable=f"acme={API}")

@@ -279,8 +279,8 @@ class TestSecretPairs:
                 raw.run(statement)
             raw.run("INSERT INTO orgform_secrets (target, reference, origin) VALUES ('acme', 'env:TOKEN', 'https://one.example')")
         raw.close()
-        for create in (False, True, False):
-            opened = open_ledger(where, create=create)
+        for writing in (False, True, False):
+            opened = open_ledger(where, create=writing)
             assert opened.allowed("acme") == {("https://one.example", "env:TOKEN"): ""}
             opened.close()
 
