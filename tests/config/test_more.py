@@ -110,6 +110,26 @@ def test_a_kind_of_a_plug_in(tmp_path: Path) -> None:
     assert told(caught.value) == [("ORG304", "acme.yaml:11:3")], "a door needs its keeper"
 
 
+@pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun/ter2", "hun:ter2@", "hunter2?x"])
+def test_no_part_of_a_password_in_a_url_is_shown(password: str, tmp_path: Path) -> None:
+    text = GOOD.replace("{provider: local, database: acme.db}", f"{{provider: orgform, url: 'https://user:{password}@acme.example'}}")
+    error = refused(tmp_path, text)
+    assert {code for code, _ in told(error)} <= {"ORG405", "ORG205"}
+    shown = repr(error.diagnostics)
+    assert "hun" not in shown and "ter2" not in shown
+
+
+def test_a_wrong_form_is_told_in_words(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace("{provider: local, database: acme.db}", "{provider: orgform, url: api.acme.example}"))
+    (found,) = error.diagnostics
+    assert found.summary == "`targets.acme.url` has a form that it cannot have"
+    assert found.detail == "Where the server is, http or https; for example `https://api.acme.example`"
+    doors = HEAD + "members: {a@acme.com: }\ndoors: {a: {keeper: a@acme.com, wall: up}}\n"
+    with pytest.raises(ConfigInvalid) as caught:
+        with_doors(tmp_path / "doors", doors)
+    assert [(d.summary, d.detail) for d in caught.value.diagnostics] == [("`doors.a.wall` cannot be the text `up`", "Wall")]
+
+
 def test_bad_input_of_a_plug_in(tmp_path: Path) -> None:
     text = HEAD + (
         f"members: {{a@acme.com: }}\ndoors:\n  a: {{keeper: a@acme.com, code: "

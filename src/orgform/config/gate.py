@@ -15,6 +15,7 @@ from orgform.config.tree import NOWHERE, Map, Seq, new_map, new_seq
 from orgform.diagnostics import Source
 from orgform.kinds import Kinds
 
+_HIDDEN = "a text"
 _ARTICLES = {
     "object": "a map",
     "array": "a list",
@@ -184,9 +185,9 @@ class _Explainer:
         return self._range(path, error, f"more than {error.validator_value}")
 
     def _pattern(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
-        form = error.schema.get("description") or f"it must match {error.validator_value}"
-        summary = f"{self._where(path)} has not the right form: {self._shown(path, error.instance)}"
-        self._problems.add("ORG205", summary, f"write it as: {form}", self._value(path))
+        shown = self._shown(path, error.instance)
+        summary = f"{self._where(path)} cannot be {shown}" if shown != _HIDDEN else f"{self._where(path)} has a form that it cannot have"
+        self._problems.add("ORG205", summary, _form(error.schema, error.validator_value), self._value(path))
         return [path]
 
     def _minlength(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
@@ -207,7 +208,7 @@ class _Explainer:
     def _shown(self, path: tuple[str | int, ...], value: Any) -> str:
         """Never the text of what may be a secret."""
         secret = self._root.startswith("targets.") or path[:1] == ("targets",)
-        return "a text" if secret and isinstance(value, str) and "kinds" not in path else _shown(value)
+        return _HIDDEN if secret and isinstance(value, str) and "kinds" not in path else _shown(value)
 
     def _key(self, path: tuple[str | int, ...]) -> Source | int:
         """Where the key at the end of `path` stands; for the whole tree its first key."""
@@ -236,6 +237,13 @@ _MISSING = {
         "add these two lines:\ntargets:\n  acme: {provider: local, database: acme.db}",
     ),
 }
+
+
+def _form(schema: Mapping[str, Any], pattern: str) -> str:
+    """What a text must look like, in the words of its schema."""
+    said = str(schema.get("description") or f"it must match the pattern `{pattern}`").rstrip(".")
+    examples = ", ".join(f"`{example}`" for example in schema.get("examples", ())[:3])
+    return f"{said}; for example {examples}" if examples else said
 
 
 def _container(tree: Any, path: Iterable[str | int]) -> Any:

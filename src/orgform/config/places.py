@@ -24,7 +24,8 @@ _SECRET_KEY = re.compile(
 )
 _WORD = re.compile(r"""\"(?:[^"\\\n]|\\.)*\"|'[^'\n]*'|(?:[^\s:,{}\[\]]|:(?=\S))+""")
 _CELL = re.compile(r"""(?:"(?:[^"]|"")*"|[^,\r\n"])*(?=,|\r|\n|\Z)""")
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*:)([^/\s@]+)(?=@)")
+# As `urls.mask_passwords` finds them, up to the last @ of a word; but a snippet stays as long as its line was, and columns true.
+URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@?#]*:)(\S+)(?=@)")
 
 
 class Text:
@@ -202,5 +203,5 @@ def _starred(match: re.Match[str]) -> str:
 
 def snippet(line: str) -> str:
     """A line of text as it may be shown: no secrets, no control characters, not endless."""
-    line = _URL_PASSWORD.sub(_starred, _SECRET_KEY.sub(_starred, line.rstrip("\r\n")))
+    line = URL_PASSWORD.sub(_starred, _SECRET_KEY.sub(_starred, line.rstrip("\r\n")))
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.replace("\t", " "))[:LONGEST_SNIPPET]

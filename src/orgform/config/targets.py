@@ -14,7 +14,7 @@ from typing import Any
 from orgform.config.compile import Table, words
 from orgform.config.files import is_within
 from orgform.config.gate import check_options
-from orgform.config.places import Places
+from orgform.config.places import URL_PASSWORD, Places
 from orgform.config.problems import Problems, listed
 from orgform.config.tree import Map, plain_value
 from orgform.kinds import Kinds
@@ -22,7 +22,7 @@ from orgform.model import TargetConfig
 from orgform.providers.base import ProviderSpec
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@?#]*:[^/\s@]+@", re.IGNORECASE)
 _OWN = ("provider", "kinds")
 
 
@@ -53,9 +53,9 @@ class Targets:
     def _hide(self, text: str, *, secret: bool) -> None:
         if secret and not _REFERENCE.fullmatch(text):
             self._problems.places.mask(text)
-        match = _URL_PASSWORD.match(text)
+        match = URL_PASSWORD.search(text)
         if match:
-            self._problems.places.mask(match[1])
+            self._problems.places.mask(match[2])
 
     def check(self, config: Map, tables: Mapping[str, Table]) -> tuple[dict[str, TargetConfig], dict[str, str]]:
         """(targets by name, kind -> target)."""
