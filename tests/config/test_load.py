@@ -347,6 +347,17 @@ def test_who_expires_can_be_removed_everywhere(tmp_path: Path) -> None:
     assert not app.plan(replace(options, today=date(2027, 1, 1))).changes
 
 
+def test_composed_and_decomposed_letters_are_one_key(tmp_path: Path) -> None:
+    one, two = "jos\u00e9@acme.com", "Jose\u0301@acme.com"
+    text = HEAD + f"members: {{{two}: }}\ngroups: {{g: {{members: [{one}]}}}}\nworkspaces: {{w: {{tags: {{Cafe\u0301: }}}}}}\n"
+    config = load(tmp_path, text)
+    assert f"member/{one}" in config.desired and config.desired["group/g"].attributes == {"members": [one]}
+    assert "tag/w/Caf\u00e9" in config.desired
+    both = HEAD + f"members: {{{one}: , {two}: }}\n"
+    assert [code for code, _ in told(refused(tmp_path / "both", both))] == ["ORG012"]
+    assert len(load(tmp_path / "sharp", HEAD + "members: {straße@acme.com: , strasse@acme.com: }\n").desired) == 4
+
+
 def test_digest_is_of_what_counts_today(tmp_path: Path) -> None:
     gone = load(tmp_path / "a", HEAD + "members: {a@acme.com: {role: owner}, b@acme.com: {until: 2020-01-01, reason: x}}\n")
     never = load(tmp_path / "b", HEAD + "members: {a@acme.com: {role: owner}}\n")
