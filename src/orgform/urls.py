@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 _STANDARD_PORTS = {"http": 80, "https": 443}
 #: in running text, up to the last @ of a word: a password may hold what should have been escaped
 _PASSWORD_IN_TEXT = re.compile(r"(://[^/\s:@?#]*):\S+@")
+#: what stands for a port and is none: a password before an @ that was forgotten
+_NO_PORT = re.compile(r"^([^/:\[\]]*):(?!\d{0,5}(?:[/,]|$))[^/]*")
+_MASKED_PORT = r"\1:***"
 _AT_IN_QUERY = re.compile(r"[?&#][\w.-]+=[^&]*@")
 
 
@@ -35,7 +38,7 @@ def without_password(url: str) -> str:
         return url
     # An @ in a query may be a part of a password there: which side of it is secret cannot be told.
     place = "***" if _AT_IN_QUERY.search(rest) else re.split(r"[?#]", rest.rpartition("@")[2])[0]
-    return f"{scheme}://{place}"
+    return f"{scheme}://{_NO_PORT.sub(_MASKED_PORT, place)}"
 
 
 def mask_passwords(text: str) -> str:

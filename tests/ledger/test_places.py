@@ -383,6 +383,12 @@ class TestPasswordsInUrls:
             open_ledger(url, create=True)
         assert "ter2" not in error.value.message
 
+    def test_a_port_that_is_no_number_may_be_a_part_of_a_password(self) -> None:
+        with pytest.raises(LedgerError, match="has a port that is no number") as error:
+            open_ledger("postgresql://user:hunter2/d", create=True)
+        assert "%2F" in error.value.hint
+        assert "hunter2" not in error.value.message + error.value.hint
+
     @pytest.mark.parametrize("url", ["mysql://user:hunter2@h/d", "u:hunter2@h://d"])
     def test_what_is_no_place_for_a_ledger(self, url: str) -> None:
         with pytest.raises(LedgerError, match="cannot be kept in") as error:

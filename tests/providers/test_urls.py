@@ -48,6 +48,12 @@ def test_nor_is_one_in_the_query(url: str) -> None:
     assert without_password(url) in ("postgresql://db/l", "postgresql://***")
 
 
+def test_nor_is_one_that_stands_where_a_port_does() -> None:
+    assert without_password("postgresql://user:hunter2/d") == "postgresql://user:***/d"
+    assert without_password("postgresql://a:1,b:2/d") == "postgresql://a:1,b:2/d"
+    assert without_password("http://[::1]:80/d") == "http://[::1]:80/d"
+
+
 def test_what_has_no_password_stays() -> None:
     assert without_password("local:acme.db") == "local:acme.db"
     assert without_password("https://acme.example/v1") == "https://acme.example/v1"
