@@ -100,6 +100,13 @@ def test_an_invalid_config_is_refused_before_anything_is_opened(options: app.Opt
     assert [p.name for p in options.folder.iterdir()] == ["company.yaml"]
 
 
+def test_names_that_were_not_looked_up_are_said(options: app.Options) -> None:
+    edit(options, ("name: North", 'name: "{{ nort }}"'), ("members: [carol@acme.com]", "members: [x@acme.com]"))
+    with pytest.raises(ConfigInvalid) as caught:
+        app.validate(options)
+    assert [d.code for d in caught.value.diagnostics] == ["ORG305", "ORG102"]
+
+
 def test_what_the_config_drops_is_deleted_and_what_somebody_added_is_listed(options: app.Options) -> None:
     app.apply(options)
     edit(options, ("  carol@acme.com: {name: Carol}\n", ""), ("members: [carol@acme.com]", "members: [bob@acme.com]"))

@@ -274,3 +274,15 @@ _CHECKS = {
     "timezone": _check_timezone,
     "currency": _check_currency,
 }
+
+
+def readable(value: str) -> str:
+    """What people read for a key in its compared form: a domain in its own letters; empty where that says nothing new."""
+    if "xn--" not in value:
+        return ""
+    import idna
+
+    try:
+        return idna.decode(value)
+    except (idna.IDNAError, UnicodeError):
+        return ""

@@ -19,7 +19,11 @@ PATIENCE = 60.0
 
 def environment(**more: str) -> dict[str, str]:
     """What a process sees: nothing of who runs the tests but what Python needs."""
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "ORGFORM_STATE") or k.startswith(("COVERAGE", "COV_"))}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k in ("PATH", "HOME", "LANG", "TMPDIR", "ORGFORM_STATE") or k.startswith(("COVERAGE", "COV_"))
+    }
     return {**kept, "ORGFORM_CACHE": "", "PYTHONWARNINGS": "error", **more}
 
 

@@ -104,6 +104,24 @@ CASES = [
         HEAD + "workspaces: {w: {shifts: {s: {timezone: UTC, times: {mn: {start: '09:00', end: '10:00'}}}}}}\n",
         ("ORG201", "acme.yaml:7:54"),
     ),
+    Bad(
+        "names that may stand in what is broken",
+        HEAD + 'groups:\n  g: {name: "{{ foo }}", members: [x@acme.com, y@acme.com]}\n',
+        ("ORG102", "acme.yaml:8:17"),
+    ),
+    Bad("template as a variable's default", HEAD + 'variables: {a: {type: string, default: "{{ b }}"}}\n', ("ORG115", "acme.yaml:7:31")),
+    Bad(
+        "member where a group was meant",
+        HEAD + "groups: {g: {}}\nworkspaces: {w: {members: {g: admin}}}\n",
+        ("ORG301", "acme.yaml:8:28"),
+        words=("did you mean `group:g`?",),
+    ),
+    Bad(
+        "alias inside of what it names",
+        with_("groups: {g: &a {name: *a}}\n"),
+        ("ORG015", "b.yaml:1:23"),
+        words=("nothing can hold itself",),
+    ),
     Bad("slash in a key", HEAD + "workspaces: {a/b: {}}\n", ("ORG206", "acme.yaml:7:14"), words=("a-b",)),
     Bad("slash in a name", HEAD + "workspaces: {w: {inboxes: {a/b: {}}}}\n", ("ORG206", "acme.yaml:7:28"), words=("a-b",)),
     Bad("space around a name", HEAD + "workspaces: {w: {tags: {'a ': {}}}}\n", ("ORG206", "acme.yaml:7:25")),
@@ -464,7 +482,7 @@ CASES = [
         "no targets",
         GOOD.replace("targets:\n  acme: {provider: local, database: acme.db}\n", ""),
         ("ORG401", "acme.yaml:1:1"),
-        words=("targets:\n", "provider: local"),
+        words=("add `targets: {acme: {provider: local",),
     ),
     Bad(
         "empty targets",

@@ -56,6 +56,12 @@ def test_label_and_source_are_for_people() -> None:
     assert (gone.label, gone.source, gone.reversible) == ("Old", "", False)
 
 
+def test_a_domain_is_labelled_in_its_own_letters() -> None:
+    assert only_change({"domain/xn--mnchen-3ya.de": {}}, {}, {}).label == "münchen.de"
+    assert only_change({"domain/xn--99999999.de": {}}, {}, {}).label == ""
+    assert only_change({"domain/acme.com": {}}, {}, {}).label == ""
+
+
 def test_who_did_it_is_told_of_drift_only() -> None:
     who = {Address(X): Attribution("dana@acme.com", "2026-11-20T14:02:00Z")}
     assert only_change({X: {"name": "X"}}, {X: {"name": "Y"}}, {X: {"name": "X"}}, attributions=who).attribution == who[Address(X)]

@@ -151,11 +151,17 @@ class Checker:
             return
         kind = self._kinds[kind_of(named)]
         if self._problems.partial or kind.collection in self._problems.refused_sections:
+            self._problems.unchecked += self._problems.partial
             return
         prefix = word.removesuffix(key_of(named))
         known = [prefix + key for key in self._known(kind)]
         others = [r.prefix + key for r in references if r.kind != kind.name for key in self._known(self._kinds[r.kind])]
-        fix = self._problems.meant(word, [*known, *others], self._declare(kind, key_of(named), known))
+        prefixed = next((other for other in others if other.partition(":")[2] == word), "")
+        fix = (
+            f"did you mean `{prefixed}`?"
+            if prefixed
+            else self._problems.meant(word, [*known, *others], self._declare(kind, key_of(named), known))
+        )
         self._problems.add("ORG301", f"there is no {kind.title.lower()} `{word[:120]}`", fix, at)
 
     def _known(self, kind: Kind) -> Iterable[str]:

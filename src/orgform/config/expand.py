@@ -311,7 +311,7 @@ class Expander:
         known = known if isinstance(known, Map) else new_map()
         body = known.get(name) if isinstance(name, str) else None
         if not isinstance(body, Map):
-            if name not in known and not self._problems.partial:
+            if (not isinstance(name, str) or name not in known) and not self._problems.partial:
                 otherwise = f"there are {listed(known)}" if known else f"write it under `templates: {{{kind.name}: ...}}`"
                 fix = self._problems.meant(str(name), known, otherwise)
                 self._problems.add(

@@ -234,7 +234,7 @@ _MISSING = {
     "targets": (
         "ORG401",
         "the config has no `targets`: there is no system to plan against",
-        "add these two lines:\ntargets:\n  acme: {provider: local, database: acme.db}",
+        "add `targets: {acme: {provider: local, database: acme.db}}`",
     ),
 }
 

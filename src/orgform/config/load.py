@@ -124,6 +124,7 @@ class Loader:
         Checker(self._given.kinds, compiler, self._problems).run()
         found, claims = targets.check(tree, tables)
         moved = Moves(self._given.kinds, compiler, self._problems).read(tree.get("moved"))
+        self._tell_unchecked()
         diagnostics = sort_diagnostics(self._problems.masked())
         if has_errors(diagnostics):
             raise ConfigInvalid(diagnostics)
@@ -132,6 +133,17 @@ class Loader:
         used = {name: spec_fingerprint(spec) for name, spec in targets.used.items()}
         compiled = Compiled(self._desired(tables), found, claims, settings, moved, diagnostics, "", used)
         return replace(compiled, digest=digest_of(compiled.desired, compiled))
+
+    def _tell_unchecked(self) -> None:
+        if self._problems.unchecked:
+            what = "names were" if self._problems.unchecked > 1 else "name was"
+            self._problems.add(
+                "ORG305",
+                f"{self._problems.unchecked:,} {what} not looked up: what they name may stand in what could not be read or rendered",
+                "mend the other errors first, then validate again",
+                None,
+                warning=True,
+            )
 
     def _trees(self) -> tuple[Map, Map | None]:
         """The files as one tree, and the overlay of the environment."""

@@ -30,7 +30,8 @@ class TemplateProblem(Exception):
 
 
 class Problems:
-    """`failed_files` were not read whole; `broken_values`: a template gave nothing; `misshapen`: sections with a wrong shape
+    """`failed_files` were not read whole; `broken_values`: a template gave nothing; `unchecked`: names that were therefore not looked up,
+    since what they name may stand in what is missing; `misshapen`: sections with a wrong shape
     somewhere in them, `refused_sections` as a whole."""
 
     def __init__(self, places: Places | None = None) -> None:
@@ -38,6 +39,7 @@ class Problems:
         self.found: list[Diagnostic] = []
         self.failed_files: set[str] = set()
         self.broken_values = False
+        self.unchecked = 0
         self.misshapen: set[str | int] = set()
         self.refused_sections: set[str] = set()
         self._comparisons = _COMPARISONS

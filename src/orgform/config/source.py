@@ -270,10 +270,14 @@ class _Builder:
     def _alias(self, event: Any, depth: int) -> Any:
         name = event.anchor
         if name not in self._anchors or name in self._open:
-            why = "stands inside of what it names" if name in self._open else "has no anchor before it"
-            self._report(
-                "ORG015", f"the alias `*{name[:60]}` {why}", f"write `&{name[:60]}` at the value that is meant, above the alias", event
+            inside = name in self._open
+            why = "stands inside of what it names" if inside else "has no anchor before it"
+            fix = (
+                "write the value out: nothing can hold itself"
+                if inside
+                else f"write `&{name[:60]}` at the value that is meant, above the alias"
             )
+            self._report("ORG015", f"the alias `*{name[:60]}` {why}", fix, event)
             return _MISSING
         value = self._anchors[name]
         size, height = self._measure(value)

@@ -193,7 +193,7 @@ class Targets:
                 self._problems.add("ORG411", f"{provider} has no {path[-1]} `{str(word)[:80]}`", fix, place)
 
 
-_TWO_LINES = "add these two lines:\ntargets:\n  acme: {provider: local, database: acme.db}"
+_TWO_LINES = "add `targets: {acme: {provider: local, database: acme.db}}`"
 
 
 def hide_unread(data: bytes, places: Places) -> None:

@@ -36,6 +36,9 @@ def resolved(
     specs: dict[str, Map] = {name: spec or new_map() for name, spec in declared.items() if isinstance(spec, Map | None)}
     values: dict[str, Any] = {}
     for name, spec in specs.items():
+        if isinstance(spec.get("default"), str) and "{{" in spec["default"]:
+            fix = "write the value itself; what is made of variables goes where it is used"
+            problems.add("ORG115", f"the default of the variable `{name}` is a template, which nothing renders", fix, spec.mark("default"))
         if isinstance(spec.get("default"), str | int | float | bool):
             values[name] = _typed(name, spec["default"], spec, problems, spec.mark("default"))
         if PREFIX + name in environ:

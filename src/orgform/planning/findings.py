@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic
+from orgform.formats import readable
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Base, Change, ManualStep, Remember, kind_of
+from orgform.model import Address, Base, Change, ManualStep, Remember, key_of, kind_of
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
 from orgform.planning.order import needed
 from orgform.planning.scope import PlanInputs, Scope, matches
@@ -102,7 +103,7 @@ class Findings:
             attribution=self.inputs.attributions.get(address) if found.origin in ("drift", "conflict") else None,
             because=tuple(self._because(address, kind, found)),
             moved_from=self.scope.renames.get(address),
-            label=str(everything.get(kind.label) or "") if kind.label else "",
+            label=str(everything.get(kind.label) or "") if kind.label else readable(key_of(address)),
             source=str(want.source) if want and want.source and found.action != "delete" else "",
         )
 

@@ -134,7 +134,8 @@ def attribution(change: Doc) -> str:
     who, gone = change.get("attribution"), change.get("action") == "create"
     if not who:
         return "deleted outside of orgform" if gone and change.get("origin") == "drift" else ""
-    client = f" in {clean(who['client'])}" if who.get("client") else ""
+    how = "through" if str(who.get("client") or "").startswith("orgform/") else "in"
+    client = f" {how} {clean(who['client'])}" if who.get("client") else ""
     return f"{'deleted' if gone else 'changed'} by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
 
 

@@ -166,7 +166,7 @@ class AdminApi(Provider):
                 events: list[Event] = self._session.request("GET", path, idempotent=True, type=Events).value.items
             except HttpError:
                 return found  # good to know, never worth stopping for
-            if events and not events[0].client.startswith(OWN_CLIENT):
+            if events:
                 found[address] = Attribution(events[0].actor, events[0].time, events[0].client)
         return found
 
