@@ -6,13 +6,9 @@ Invariant: only this package exits the process, and every exit has a code of pro
 from __future__ import annotations
 
 import gc
-import os
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import NoReturn
 
-__all__ = ["main", "script"]
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,13 +20,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return run(argv)
-
-
-def script() -> NoReturn:
-    """The console script: `main`, and then out at once. Everything is closed and written by then; taking half a million objects apart
-    one by one before the process ends took a sixth of the time of a large plan."""
-    code = main()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a closed pipe was answered already
-            stream.flush()
-    os._exit(code)
