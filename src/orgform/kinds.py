@@ -60,6 +60,7 @@ class Kind:
         self.singleton: bool = schema.get("x-singleton", False)
         self.shorthand: str | None = schema.get("x-shorthand")
         self.label: str | None = schema.get("x-label")
+        self.verification: Mapping[str, Any] = schema.get("x-verification", {})
         self.access: Mapping[str, Any] = schema.get("x-access", {})
         self.builtin: Mapping[str, Mapping[str, Any]] = schema.get("x-builtin", {})
         self.irreversible: str = schema.get("x-irreversible", "")

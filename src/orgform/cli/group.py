@@ -23,8 +23,11 @@ FURTHER = {
     "export": "Print the live system as config, or write it into a folder.",
     "access": "Show who can do what where, and why.",
     "history": "Show what was applied, when and by whom.",
+    "domains": "Show the DNS records that prove the domains; ask to verify them.",
     "providers": "Show which systems orgform speaks to and what it can do there.",
     "schema": "Print a JSON Schema: of the config, a plan, or a kind.",
+    "serve": "Run the admin API as a server.",
+    "token": "Create, list and revoke the tokens of a server.",
     "completion": "Print the completion script for a shell.",
 }
 COMMANDS = {**USUAL, **FURTHER}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orgform.codec import Struct
+from orgform.errors import ProviderError
 from orgform.kinds import Kinds
 from orgform.model import Action, Address, Attributes, Attribution, Live
 
@@ -91,6 +92,22 @@ class Result(Struct, frozen=True):
     etag: str | None = None
 
 
+class Challenge(Struct, frozen=True):
+    """What proves to a live system that a domain is the company's: a DNS record that only its owner can set.
+
+    `status`: the platform's word, `verified` where nothing has to be done any more. `record` is the record's whole name, `value` its
+    text. `expires`: ISO 8601 UTC, empty where it does not; `detail`: what was found when it was looked for last.
+    """
+
+    address: Address
+    status: str
+    record: str = ""
+    value: str = ""
+    type: str = "TXT"
+    expires: str = ""
+    detail: str = ""
+
+
 class Provider(ABC):
     """One live system, open. Methods may be called from several threads, except `close`."""
 
@@ -116,6 +133,17 @@ class Provider(ABC):
     def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
         """Who last changed these, where the platform keeps an audit log. Asked of resources that drifted."""
         return {}
+
+    def challenges(self) -> list[Challenge]:
+        """Every domain that this system knows, with what proves it. Empty where the platform verifies in another way."""
+        return []
+
+    def verify(self, address: Address, *, restart: bool = False) -> Challenge:
+        """Asks the platform to look for the record now. `restart`: a new record, where the old one's time is over.
+
+        Raises `ProviderError` where the platform cannot, or refuses.
+        """
+        raise ProviderError(f"{self.system} has no way to verify {address} that is known here")
 
     def close(self) -> None:  # noqa: B027 - nothing to close is a valid answer
         pass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -65,13 +65,16 @@ audit_events = Table(
     Column("company", _Key, nullable=False),
     Column("time", _Key, nullable=False),
     Column("actor", _Key, nullable=False),
+    Column("token", Text, nullable=False, server_default=""),
     Column("client", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("address", _Key, nullable=False),
     Column("before", Text),
     Column("after", Text),
     Index("audit_events_by_address", "company", "address", "id"),
+    Index("audit_events_by_actor", "company", "actor", "id"),
     Index("audit_events_by_company", "company", "id"),
+    Index("audit_events_by_time", "company", "time", "id"),
 )
 
 idempotency_keys = Table(
@@ -83,5 +86,32 @@ idempotency_keys = Table(
     Column("answer", Text, nullable=False),
     Column("created_at", _Key, nullable=False),
     Index("idempotency_keys_by_age", "company", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+# `hash`: hex SHA-256 of the secret part; the token itself is kept nowhere. Times as the audit log writes them; NULL: never.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("company", _Key, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("member", Text, nullable=False),
+    Column("created_at", _Key, nullable=False),
+    Column("expires_at", _Key),
+    Column("revoked_at", _Key),
+    Column("used_at", _Key),
+    Index("tokens_by_company", "company", "id"),
+)
+
+# How many requests a token made in a minute (seconds since 1970 / 60), for limits that several processes share.
+request_counts = Table(
+    "request_counts",
+    metadata,
+    Column("token", _Key, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("requests", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

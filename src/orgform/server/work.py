@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -24,11 +24,17 @@ REMEMBERED_DAYS = 7
 
 
 class Caller(Struct, frozen=True):
-    """Who asks: the company it is about, the actor for the audit log, and the client it uses."""
+    """Who asks: the company it is about, the actor for the audit log, and the client it uses.
+
+    `token`: id of the token it asks with, empty where none is needed. `member`: key of the member that the token belongs to, if to one.
+    """
 
     company: str
     actor: str
     client: str = ""
+    token: str = ""
+    scope: Literal["read", "write"] = "write"
+    member: str = ""
 
 
 class Stored(Struct, frozen=True):
@@ -141,6 +147,7 @@ class Work:
                 "company": caller.company,
                 "time": self.now,
                 "actor": caller.actor,
+                "token": caller.token,
                 "client": caller.client,
                 "action": action,
                 "address": address,
