@@ -49,15 +49,18 @@ def resource_page(api: str, page: Page) -> Answer:
 
 
 def audit_page(list_name: str, events: list[Any], limit: int) -> Answer:
-    """`events` are (id, time, actor, client, action, address, before, after), newest first, one more than `limit` where there is more."""
+    """`events` are those of `Store.audit`, newest first, one more than `limit` where there is more."""
     items = ",".join([_event(*e) for e in events[:limit]])
     following = str(events[limit - 1][0]) if len(events) > limit else None
     return Answer(200, f'{{"items":[{items}],"next":{_next(list_name, following)}}}'.encode())
 
 
-def _event(id: int, time: str, actor: str, client: str, action: str, address: str, before: str | None, after: str | None) -> str:
+def _event(
+    id: int, time: str, actor: str, token: str, client: str, action: str, address: str, before: str | None, after: str | None
+) -> str:
+    asked_with = f'"{token}"' if token else "null"
     return (
-        f'{{"id":{id},"time":"{time}","actor":{quoted(actor)},"client":{quoted(client)},"action":"{action}",'
+        f'{{"id":{id},"time":"{time}","actor":{quoted(actor)},"token":{asked_with},"client":{quoted(client)},"action":"{action}",'
         f'"address":{quoted(address)},"before":{before or "null"},"after":{after or "null"}}}'
     )
 

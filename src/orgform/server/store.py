@@ -78,12 +78,17 @@ class Page(Struct, frozen=True):
 
 
 class AuditFilter(Struct, frozen=True):
-    """`since`: ISO 8601, inclusive. `below`: events older than this id."""
+    """`since` (inclusive) and `until` (exclusive, so that spans join without a gap) are moments as `time_text` writes them.
+
+    `token`: id of a token. `below`: events older than this id.
+    """
 
     address: str | None = None
     actor: str | None = None
     since: str | None = None
     below: int | None = None
+    token: str | None = None
+    until: str | None = None
 
 
 def now() -> str:
@@ -132,10 +137,24 @@ class Store:
             with connection.begin():
                 yield connection
 
+    def ready(self) -> None:
+        """Asks the database for something small, for `/readyz`. Raises `StoreError`, after about two seconds at the latest."""
+        with self.reading() as connection:
+            connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction that writes and is tied to no company; commits at the end, or undoes everything.
+
+        On SQLite it is alone in writing; on PostgreSQL only what it locks itself is its own.
+        """
+        with self._failures(), self._turn(), self._writer() as connection, connection.begin():
+            yield connection
+
     @contextmanager
     def writing(self, company: str) -> Iterator[sa.Connection]:
         """A transaction that is alone in writing to the company; commits at the end, or undoes everything."""
-        with self._failures(), self._turn(), self._writer() as connection, connection.begin():
+        with self.transaction() as connection:
             self.insert_missing(connection, t.companies, {"company": company, "created_at": now()})
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(t.companies.c.company).where(t.companies.c.company == company).with_for_update())
@@ -249,15 +268,22 @@ class Store:
             return rows_at(connection, company, [address]).get(address)
 
     def audit(self, company: str, wanted: AuditFilter, limit: int) -> Sequence[Sequence[Any]]:
-        """Newest first; one more than `limit` where there is more."""
+        """(id, time, actor, token, client, action, address, before, after), newest first; one more than `limit` where there is more.
+
+        `token` is empty where none was needed; `before` and `after` are JSON or None.
+        """
         a = t.audit_events.c
-        query = sa.select(a.id, a.time, a.actor, a.client, a.action, a.address, a.before, a.after).where(a.company == company)
+        query = sa.select(a.id, a.time, a.actor, a.token, a.client, a.action, a.address, a.before, a.after).where(a.company == company)
         if wanted.address is not None:
             query = query.where(a.address == wanted.address)
         if wanted.actor is not None:
             query = query.where(a.actor == wanted.actor)
         if wanted.since is not None:
             query = query.where(a.time >= wanted.since)
+        if wanted.token is not None:
+            query = query.where(a.token == wanted.token)
+        if wanted.until is not None:
+            query = query.where(a.time < wanted.until)
         if wanted.below is not None:
             query = query.where(a.id < wanted.below)
         with self.reading() as connection:
