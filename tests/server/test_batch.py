@@ -153,3 +153,100 @@ def test_old_answers_are_forgotten(api: Api, store: Store) -> None:
 def test_a_bad_key_is_a_problem_of_its_operation(api: Api) -> None:
     results = api.batch(op("create", "workspaces", "a", idempotency_key="ä"), op("create", "workspaces", "b", idempotency_key="b"))
     assert [r["status"] for r in results] == [400, 201]
+
+
+# All or nothing
+
+
+def refused(api: Api, *operations: dict[str, Any], **headers: str) -> dict[str, Any]:
+    """The problem that refuses an atomic batch, of which nothing is left."""
+    before = api.dump()
+    answer = api.post("/v1/batch", json={"operations": list(operations), "atomic": True}, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "batch-refused"
+    assert answer.json()["status"] == answer.status_code
+    assert api.dump() == before
+    return dict(answer.json())
+
+
+def test_all_are_done(api: Api) -> None:
+    operations = [op("create", "workspaces", "ws"), op("create", "tags", "ws/t"), op("delete", "tags", "ws/t")]
+    answer = api.post("/v1/batch", json={"operations": operations, "atomic": True})
+    assert answer.status_code == 200
+    assert [r["status"] for r in answer.json()["results"]] == [201, 201, 204]
+    assert len(api.events()) == 3
+
+
+def test_one_that_is_refused_undoes_all(api: Api) -> None:
+    api.have("workspace/old")
+    problem = refused(
+        api,
+        op("create", "workspaces", "ws"),
+        op("create", "workspaces", "old"),
+        op("update", "workspaces", "old", attributes={"name": 3, "nothing": 1}),
+        op("update", "workspaces", "old", new_key="new"),
+        op("delete", "nothings", "x"),
+        op("create", "memberships", "ws/a@acme.com"),
+    )
+    assert problem["status"] == 409
+    assert [r["status"] for r in problem["results"]] == [424, 409, 422, 424, 404, 422]
+    assert problem["results"][0]["problem"]["code"] == "not-done"
+    assert problem["detail"] == "nothing is done, as operation 1 is refused: workspace/old exists already (and 3 more)"
+    assert [e["pointer"] for e in problem["errors"]] == [
+        "/operations/1",
+        "/operations/2/attributes/nothing",
+        "/operations/4",
+        "/operations/5/key",
+    ]
+
+
+def test_what_comes_after_sees_what_came_before_though_nothing_stays(api: Api) -> None:
+    problem = refused(
+        api, op("create", "workspaces", "ws"), op("create", "tags", "ws/t"), op("delete", "workspaces", "ws"), op("create", "tags", "ws/t")
+    )
+    assert [r["status"] for r in problem["results"]] == [424, 424, 424, 422]
+    assert api.addresses("workspace") == []
+
+
+def test_item_by_item_is_how_it_is_without_a_word(api: Api) -> None:
+    operations = [op("create", "workspaces", "ws"), op("create", "tags", "other/t")]
+    answer = api.post("/v1/batch", json={"operations": operations, "atomic": False})
+    assert (answer.status_code, [r["status"] for r in answer.json()["results"]]) == (200, [201, 422])
+
+
+@pytest.mark.parametrize("atomic", [1, "true", None, []])
+def test_atomic_is_true_or_false(api: Api, atomic: Any) -> None:
+    answer = api.post("/v1/batch", json={"operations": [], "atomic": atomic})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/atomic")
+
+
+def test_nothing_is_remembered_of_a_refused_one(api: Api) -> None:
+    make = op("create", "tags", "ws/t", idempotency_key="item")
+    problem = refused(api, op("create", "workspaces", "other", idempotency_key="other"), make, **{"idempotency-key": "all"})
+    assert [r["status"] for r in problem["results"]] == [424, 422]
+    api.have("workspace/ws")
+    body = {"operations": [op("create", "workspaces", "other", idempotency_key="other"), make], "atomic": True}
+    done = api.post("/v1/batch", json=body, headers={"idempotency-key": "all"})
+    assert [r["status"] for r in done.json()["results"]] == [201, 201]
+    before = api.dump()
+    again = api.post("/v1/batch", json=body, headers={"idempotency-key": "all"})
+    assert (again.status_code, again.content, again.headers) == (done.status_code, done.content, done.headers)
+    assert api.dump() == before
+
+
+def test_what_an_earlier_request_did_stands(api: Api) -> None:
+    """An operation that is only repeated was done, whatever becomes of the batch that repeats it."""
+    make = op("create", "workspaces", "ws", idempotency_key="k1")
+    first = api.batch(make)[0]
+    fresh = op("create", "workspaces", "new", idempotency_key="k2")
+    problem = refused(api, make, fresh, fresh, op("delete", "workspaces", "nowhere"))
+    assert problem["results"][0] == first
+    assert [r["status"] for r in problem["results"]] == [201, 424, 424, 404]
+
+
+def test_item_by_item_and_all_or_nothing_are_two_requests(api: Api) -> None:
+    operations = [op("create", "workspaces", "ws")]
+    header = {"idempotency-key": "k1"}
+    assert api.post("/v1/batch", json={"operations": operations}, headers=header).status_code == 200
+    other = api.post("/v1/batch", json={"operations": operations, "atomic": True}, headers=header)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from orgform.server.answers import Answer
 from orgform.server.problems import MEDIA_TYPE, Problem
-from orgform.server.service import Request
+from orgform.server.requests import Request
 from orgform.server.store import StoreError
 from orgform.server.work import Caller
 

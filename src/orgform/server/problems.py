@@ -22,10 +22,20 @@ class Fault(Struct, frozen=True):
 
 
 class Problem(Exception):
-    """An answer with status 4xx or 5xx. `code` is stable; `detail` is a sentence for people; `faults` point into the body."""
+    """An answer with status 4xx or 5xx. `code` is stable; `detail` is a sentence for people; `faults` point into the body.
+
+    `members`: what this code's document has besides (RFC 9457's extension members).
+    """
 
     def __init__(
-        self, status: int, code: str, detail: str, *, faults: tuple[Fault, ...] = (), headers: dict[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        faults: tuple[Fault, ...] = (),
+        headers: dict[str, str] | None = None,
+        members: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -33,6 +43,7 @@ class Problem(Exception):
         self.detail = detail
         self.faults = faults
         self.headers = headers or {}
+        self.members = members or {}
 
     def document(self, under: str = "") -> dict[str, Any]:
         """As RFC 9457 writes it; `under` is put before every pointer (`/operations/3`)."""
@@ -45,7 +56,7 @@ class Problem(Exception):
         }
         if self.faults:
             document["errors"] = [{"pointer": under + f.pointer, "detail": f.detail, "code": f.code or self.code} for f in self.faults]
-        return document
+        return document | self.members
 
     def body(self) -> bytes:
         return encode(self.document())

@@ -1,0 +1,133 @@
+"""What a client asks, as values: bodies and query parameters, read strictly.
+
+Invariant: whatever cannot be read is a problem that says where and what: malformed JSON is 400, JSON of another shape 422, a bad
+query parameter 400. Nothing here looks at the directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, encode
+from orgform.server.operations import Method
+from orgform.server.problems import Problem, bad_request, invalid
+from orgform.server.store import time_text
+from orgform.server.work import Caller
+
+T = TypeVar("T")
+
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 100
+LARGEST_BATCH = 1000
+
+
+class Request(Struct, frozen=True):
+    """A request without HTTP. `key` is the resource's, empty for its collection; `body` the raw bytes."""
+
+    caller: Caller
+    method: str
+    collection: str = ""
+    key: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    if_match: str | None = None
+    if_none_match: str | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """The same for the same request sent again, another one for every other request."""
+        parts = [self.method, self.collection, self.key, self.if_match or ""]
+        return hashlib.sha256(encode(parts) + b"\n" + self.body).hexdigest()
+
+
+class NewBody(Struct, frozen=True, forbid_unknown_fields=True):
+    key: str = ""
+    attributes: dict[str, Any] = {}
+
+
+class PatchBody(Struct, frozen=True, forbid_unknown_fields=True):
+    attributes: dict[str, Any] = {}
+    key: str | UnsetType = UNSET
+
+
+class Operation(Struct, frozen=True, forbid_unknown_fields=True):
+    method: Method
+    collection: str
+    key: str = ""
+    attributes: dict[str, Any] = {}
+    new_key: str | UnsetType = UNSET
+    if_match: str | None = None
+    idempotency_key: str | None = None
+
+
+class BatchBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """`atomic`: either every operation is done, or none."""
+
+    operations: list[Operation]
+    atomic: bool = False
+
+
+def operations_of(body: bytes) -> BatchBody:
+    """The body of a batch. Raises a 413 problem where it holds too many operations."""
+    asked = decoded(body, BatchBody)
+    if len(asked.operations) > LARGEST_BATCH:
+        raise Problem(413, "batch-too-large", f"a batch holds at most {LARGEST_BATCH} operations, not {len(asked.operations)}")
+    return asked
+
+
+def decoded(body: bytes, as_type: type[T]) -> T:
+    """Malformed JSON is 400, JSON of another shape 422."""
+    try:
+        return decode(body, as_type)
+    except DecodeError as e:
+        raise _shape_problem(e) from e
+    except (RecursionError, ValueError) as e:
+        raise bad_request("json", f"the body is not JSON: {e}") from e
+
+
+def _shape_problem(error: DecodeError) -> Problem:
+    message = str(error)
+    if type(error) is DecodeError:
+        return bad_request("json", f"the body is not JSON: {message}")
+    what, _, where = message.partition(" - at `$")
+    return invalid("shape", what, where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/"))
+
+
+def query_of(request: Request, *known: str) -> dict[str, str]:
+    """The query as a dict; a parameter that is unknown or given twice is a 400."""
+    found: dict[str, str] = {}
+    for name, value in request.query:
+        if name not in known:
+            raise bad_request("query", f"there is no query parameter {name!r} here" + (f"; there are {', '.join(known)}" if known else ""))
+        if name in found:
+            raise bad_request("query", f"{name} is given twice")
+        if "\0" in value:
+            raise bad_request("query", f"{name} holds a character that cannot be in it")
+        found[name] = value
+    return found
+
+
+def limit_of(query: dict[str, str]) -> int:
+    text = query.get("limit", str(DEFAULT_PAGE))
+    if not (is_number(text, 4) and 1 <= int(text) <= LARGEST_PAGE):
+        raise bad_request("limit", f"limit is a number from 1 to {LARGEST_PAGE}")
+    return int(text)
+
+
+def is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= digits
+
+
+def moment_of(query: dict[str, str], name: str) -> str | None:
+    """A moment as the audit log writes it. Without a time zone it is UTC."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return time_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as e:
+        raise bad_request(name, f"{name} is a day or a moment in ISO 8601, not {text!r}") from e
