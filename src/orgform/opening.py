@@ -1,0 +1,110 @@
+"""Opens what a command works on: its config, its ledger, its targets and what lives in them.
+
+Invariant: what was opened here is closed here, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orgform.errors import OrgformError
+from orgform.kinds import Kinds, load_kinds
+from orgform.model import Config
+from orgform.options import Confirm, Listener, Options, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orgform.ledger import Ledger
+    from orgform.targets import OpenTarget, Snapshot
+
+
+def load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Config:
+    from orgform.config import load_config
+    from orgform.config.gitfiles import GitFiles
+    from orgform.providers import find_spec, spec_names
+
+    # What git holds is what was applied: a grant that has run out since must be in base, or nobody would ever take it away.
+    today = date.min if git_ref else (options.today or date.today())
+    return load_config(
+        options.folder,
+        kinds=kinds,
+        specs=find_spec,
+        spec_names=spec_names,
+        today=today,
+        env=options.env,
+        variables=options.variables,
+        var_files=options.var_files,
+        environ=os.environ,
+        files=GitFiles(options.folder, git_ref) if git_ref else None,
+        cache=None if git_ref else cache_folder(os.environ),
+    )
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path | None:
+    """The user's cache folder for parsed configs; `ORGFORM_CACHE` moves it, and empty switches it off."""
+    if "ORGFORM_CACHE" in environ:
+        return Path(environ["ORGFORM_CACHE"]) if environ["ORGFORM_CACHE"] else None
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/orgform"
+    default = environ.get("LOCALAPPDATA") or environ.get("XDG_CACHE_HOME")
+    return (Path(default) if default else Path.home() / ".cache") / "orgform"
+
+
+@contextmanager
+def opened_ledger(options: Options, *, create: bool) -> Iterator[Ledger]:
+    from orgform.ledger import open_ledger
+
+    where = options.ledger or os.environ.get("ORGFORM_LEDGER") or options.folder / ".orgform" / "ledger.db"
+    ledger = open_ledger(where, create=create)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def opened_targets(options: Options, config: Config, ledger: Ledger, confirm: Confirm | None) -> Iterator[dict[str, OpenTarget]]:
+    from orgform.targets import Opening, open_targets
+
+    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm)
+    with open_targets(config, options.targets, opening) as targets:
+        yield targets
+
+
+def read_live(targets: Mapping[str, OpenTarget], kinds: Iterable[str] | None, listen: Listener | None) -> Snapshot:
+    from orgform.targets import read_targets
+
+    def news(kind: str, count: int) -> None:
+        if listen:
+            listen(Progress("read", f"reading {kind}", count))
+
+    return read_targets(targets, None if kinds is None else set(kinds), news)
+
+
+def complete(snapshot: Snapshot) -> Snapshot:
+    """What is shown or exported as the whole must be the whole."""
+    for target, problems in snapshot.problems.items():
+        for kind, problem in problems.items():
+            raise OrgformError(f"target {target}: {kind} could not be read completely: {problem}", hint="run it again")
+    return snapshot
+
+
+def actor() -> str:
+    """Who runs it, for the lock and the ledger: CI's word for it, else user and host."""
+    for name in ("ORGFORM_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    return f"{user}@{socket.gethostname()}"

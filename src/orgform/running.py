@@ -1,0 +1,240 @@
+"""From what was opened to a plan, and from a plan to a report.
+
+Invariant: nothing is written to a live system before every guard has passed on what lives there now.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orgform import __version__
+from orgform.codec import Struct, digest, replace
+from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
+from orgform.kinds import Kinds, load_kinds
+from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
+from orgform.opening import actor, load, read_live
+from orgform.options import Listener, Options, Progress
+
+if TYPE_CHECKING:
+    from orgform.ledger import Ledger
+    from orgform.planning import PlanInputs
+    from orgform.targets import OpenTarget, Snapshot
+
+# A live system's audit log is asked for this many drifted resources at the most: a plan's cost must not grow with what drifted.
+MOST_ATTRIBUTED = 50
+
+
+def plan_now(
+    options: Options,
+    config: Config,
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    *,
+    base: str | None,
+    destroy: bool,
+    listen: Listener | None,
+) -> tuple[Plan, Snapshot]:
+    from orgform.planning import make_plan
+
+    _check_allowed(options.allow)
+    kinds = load_kinds()
+    known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds)
+    snapshot = read_live(targets, None, listen)
+    inputs = _inputs(options, config, targets, ledger, snapshot, known, destroy=destroy)
+    made = make_plan(inputs, kinds)
+    attributions = _attributions(made, targets)
+    if attributions:
+        made = make_plan(replace(inputs, attributions=attributions), kinds)
+    return made, snapshot
+
+
+def judge_saved(
+    saved: Plan, options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, listen: Listener | None
+) -> tuple[Plan, Snapshot]:
+    """What was safe when the plan was made may not be now: its guards are asked again, on the live system as it is."""
+    from orgform.planning import judge_again
+
+    _check_allowed(options.allow)
+    snapshot = read_live(targets, None, listen)
+    inputs = _inputs(options, config, targets, ledger, snapshot, _Known())
+    return judge_again(saved, inputs, load_kinds()), snapshot
+
+
+def _check_allowed(words: Iterable[str]) -> None:
+    """A misspelt override would silently override nothing."""
+    from orgform.planning.guards import ALLOWABLE
+
+    for word in words:
+        guard, colon, glob = word.partition(":")
+        if guard not in ALLOWABLE or not (colon and glob):
+            raise UsageError(
+                f"`--allow {word}` names no guard that can be overridden", hint=f"GUARD:ADDRESS_GLOB with {', '.join(ALLOWABLE)}"
+            )
+
+
+def _inputs(
+    options: Options,
+    config: Config,
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    snapshot: Snapshot,
+    known: _Known,
+    *,
+    destroy: bool = False,
+) -> PlanInputs:
+    from orgform.planning import PlanInputs, TargetState
+
+    states = {
+        name: TargetState(
+            provider=t.config.provider,
+            system=t.provider.system,
+            kinds=t.kinds,
+            problems=snapshot.problems[name],
+            capabilities=t.provider.capabilities,
+            own_member=t.provider.own_member(),
+            based=name in known.targets,
+            instance=_instance(t, options),
+        )
+        for name, t in targets.items()
+    }
+    return PlanInputs(
+        desired=config.desired,
+        base=known.base,
+        base_info=known.info,
+        live=snapshot.live,
+        targets=states,
+        policy=config.policy,
+        moved=config.moved,
+        moved_done=frozenset(pair for t in targets.values() for pair in ledger.moved(t.key)),
+        only=options.only,
+        destroy=destroy,
+        allow=options.allow,
+        allow_destroy=options.allow_destroy,
+        config_digest=config.digest,
+        expired=config.expired,
+        tool_version=__version__,
+        diagnostics=config.diagnostics,
+    )
+
+
+class _Known(Struct, frozen=True):
+    """What is known of the last apply: `base` (None: nothing of any target), where from, and for which targets."""
+
+    base: dict[Address, Base] | None = None
+    info: PlanBase = PlanBase()
+    targets: frozenset[str] = frozenset()
+
+
+def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> _Known:
+    found = {name: ledger.base(target.key) for name, target in targets.items()}
+    known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
+    if not known:
+        return _Known()
+    revisions = [str(found[name][1]) if len(targets) == 1 else f"{name}:{found[name][1]}" for name in sorted(known)]
+    merged = next(iter(known.values())) if len(known) == 1 else {a: b for base in known.values() for a, b in base.items()}
+    return _Known(merged, PlanBase("ledger", ",".join(revisions)), frozenset(known))
+
+
+def _claimed(base: dict[Address, Base], claimed: frozenset[str], kinds: Kinds) -> dict[Address, Base]:
+    """What the target still takes: of a kind that went to another target, this one's base says nothing any more."""
+    if len(claimed) == len(kinds):
+        return base
+    return {address: known for address, known in base.items() if kind_of(address) in claimed}
+
+
+def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) -> _Known:
+    from orgform.config.gitfiles import GitFiles
+
+    try:
+        config = load(options, kinds, git_ref=ref)
+    except ConfigInvalid as error:
+        first = next((d for d in error.diagnostics if d.severity == "error"), None)
+        told = f": {first.summary} ({first.source})" if first else ""
+        raise OrgformError(
+            f"the config at {ref} is invalid{told}", hint="choose a revision whose config is valid with `--base REF`"
+        ) from None
+    base = {
+        address: Base({k: v for k, v in d.attributes.items() if v is not None}, bool(d.lifecycle.prevent_destroy))
+        for address, d in config.desired.items()
+    }
+    return _Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
+
+
+def _attributions(made: Plan, targets: Mapping[str, OpenTarget]) -> dict[Address, Any]:
+    drifted: dict[str, list[Address]] = {}
+    for change in made.changes:
+        if change.origin in ("drift", "conflict"):
+            drifted.setdefault(change.target, []).append(change.address)
+    found: dict[Address, Any] = {}
+    for name, addresses in drifted.items():
+        found |= targets[name].provider.attributions(addresses[:MOST_ATTRIBUTED])
+    return found
+
+
+def _instance(target: OpenTarget, options: Options) -> str:
+    remote = target.spec.origin(target.config.options)
+    return "" if remote else digest([target.provider.system, str(options.folder.resolve())])
+
+
+def refuse(made: Plan) -> None:
+    if made.refused:
+        names = ", ".join(sorted({g.guard for g in made.refused}))
+        raise GuardRefused(f"refused by {names}; nothing was done", made, hint="each verdict above names its override")
+
+
+def check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options) -> None:
+    from orgform.planfile import AGAIN as again
+
+    for name, made_for in saved.targets.items():
+        target = targets.get(name)
+        if target is None:
+            raise PlanFileInvalid(f"the plan is for the target {name!r}, which this config does not have", hint=again)
+        if (target.config.provider, target.provider.system) != (made_for.provider, made_for.system):
+            raise PlanFileInvalid(
+                f"the plan was made for {made_for.provider} {made_for.system}; the target {name!r} is {target.config.provider} "
+                f"{target.provider.system} now",
+                hint=again,
+            )
+        if made_for.instance != _instance(target, options):
+            raise PlanFileInvalid(f"the plan was made for the {made_for.system} of another folder", hint=again)
+
+
+def execute(
+    options: Options,
+    made: Plan,
+    targets: Mapping[str, OpenTarget],
+    live: Mapping[Address, Live],
+    ledger: Ledger,
+    lock: Any,
+    listen: Listener | None,
+    stop: threading.Event | None,
+) -> Report:
+    from orgform.apply import apply_plan
+    from orgform.preconditions import still_true
+
+    memory = still_true(made, live, load_kinds())
+    if not made.changes and not (memory.remember or memory.forget or memory.moved):
+        return Report(run="", outcome="nothing")
+
+    def news(done: int, total: int, outcome: Outcome) -> None:
+        if listen:
+            listen(Progress("apply", f"{outcome.action} {outcome.address}", done, total))
+
+    systems = {name: t.key for name, t in targets.items()}
+    claims = {kind: name for name, t in targets.items() for kind in t.kinds}
+    recorder = ledger.begin_run(lock, made, systems, actor(), claims=claims)
+    recorder.remember(memory)
+    report = apply_plan(
+        made,
+        providers={name: t.provider for name, t in targets.items()},
+        live=live,
+        kinds=load_kinds(),
+        recorder=recorder,
+        parallelism=options.parallelism,
+        listen=news,
+        stop=stop,
+    )
+    recorder.finish(report.outcome)
+    return report
