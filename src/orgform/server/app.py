@@ -5,7 +5,7 @@ Which company a request is about, and who asks, is decided in one place: the `id
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from orgform.kinds import Kinds
 from orgform.server.door import Door, Identify, not_routed
 from orgform.server.service import Service
 from orgform.server.store import Store
+from orgform.server.tokens import client_of, whoami
 from orgform.server.work import Caller
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -44,6 +45,7 @@ def create_app(
     single = {"GET": service.get_resource, "PATCH": service.update_resource, "DELETE": service.delete_resource}
     routes = [
         *public,
+        door.route("/v1/whoami", {"GET": whoami(store)}),
         door.route("/v1/batch", {"POST": service.batch}),
         door.route("/v1/audit-events", {"GET": service.list_audit_events}),
         door.route("/v1/{collection}", collection),
@@ -57,7 +59,3 @@ def create_app(
 def default_caller(request: HttpRequest) -> Caller:
     """One company, nobody in particular."""
     return Caller("default", "anonymous", client_of(request.headers))
-
-
-def client_of(headers: Mapping[str, str]) -> str:
-    return "".join(c for c in headers.get("user-agent", "") if c.isprintable())[:200]
