@@ -1,21 +1,24 @@
-"""The admin API in a process of its own, for tests that need a real server on loopback. Needs uvicorn (a test dependency).
+"""`orgform serve` in a process of its own, for tests that need the real server on loopback.
+
+    with running_server(tmp_path / "acme.db", without_tokens=False) as server:
+        headers = {"authorization": f"Bearer {server.token('acme', 'write')}"}
 
 Invariant: when `running_server` is left, the process is gone.
 """
 
 from __future__ import annotations
 
-import argparse
-import socket
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 STOP_SECONDS = 10
+_PROGRAM = ("-c", "import sys; from orgform.cli import main; sys.exit(main())")
 
 
 class RunningServer:
@@ -27,62 +30,69 @@ class RunningServer:
         self.process = process
         self._log = log
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     def log(self) -> str:
-        """What the process wrote so far."""
+        """What the process wrote to stderr so far."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
+
+    def token(self, company: str = "default", scope: Literal["read", "write"] = "write") -> str:
+        """The text of a new token in its database."""
+        from orgform.server import Store, tokens
+
+        with closing(Store(self.database)) as store:
+            return tokens.create(store, company=company, scope=scope)[1]
 
     def kill(self) -> None:
         """As by `kill -9`."""
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> None:
-        """Asks it to finish what it has begun and end; kills it if it does not."""
+    def stop(self) -> int:
+        """Asks it to finish what it has begun and end; kills it if it does not. The exit code."""
         self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+        return self.process.returncode
 
 
 @contextmanager
-def running_server(database: Path | str, *, invite: bool = False) -> Iterator[RunningServer]:
-    """Starts a server over `database` (a file or an SQLAlchemy URL) on a free port of 127.0.0.1, and stops it at the end.
+def running_server(
+    database: Path | str,
+    *,
+    invite: bool = False,
+    without_tokens: bool = True,
+    port: int = 0,
+    options: Sequence[str] = (),
+    program: Sequence[str] = _PROGRAM,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[RunningServer]:
+    """Starts `orgform serve` over `database` (a file or an SQLAlchemy URL) on 127.0.0.1, and stops it at the end.
 
-    The port listens from the start, so that the first request waits for the server rather than fails.
+    `port`: 0 picks a free one. `options`: further words of the command line. `program`: what Python runs instead of orgform, for
+    servers that misbehave on purpose. Raises `AssertionError` with what it said, where it does not come to listen.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, tempfile.TemporaryFile() as log:
-        port = listening.getsockname()[1]
-        command = [sys.executable, "-m", __name__, str(listening.fileno()), str(database), *(["--invite"] if invite else [])]
-        process = subprocess.Popen(command, pass_fds=(listening.fileno(),), stdout=log, stderr=log)
-        listening.close()
-        server = RunningServer(f"http://127.0.0.1:{port}", str(database), process, log)
-        try:
-            yield server
-        finally:
-            server.stop()
+    flags = [*(["--invite"] if invite else []), *(["--without-tokens"] if without_tokens else [])]
+    command = [sys.executable, *program, "serve", "--port", str(port), *flags, *options]
+    environment = {**os.environ, "ORGFORM_DATABASE": str(database), **(environ or {})}
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process:
+            server = RunningServer("", str(database), process, log)
+            try:
+                server.url = _address(server)
+                yield server
+            finally:
+                server.stop()
 
 
-def main(arguments: list[str]) -> None:
-    """The process: serves on a socket that it inherits."""
-    import uvicorn
-
-    from orgform.kinds import load_kinds
-    from orgform.server import Store, create_app
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("fd", type=int)
-    parser.add_argument("database")
-    parser.add_argument("--invite", action="store_true")
-    given = parser.parse_args(arguments)
-    store = Store(given.database)
-    app = create_app(store, load_kinds(), invite=given.invite)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS // 2, lifespan="off")
-    with socket.socket(fileno=given.fd) as listening:
-        uvicorn.Server(config).run(sockets=[listening])
-    store.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _address(server: RunningServer) -> str:
+    """From the line that the server prints when it listens."""
+    assert server.process.stdout is not None
+    words = server.process.stdout.readline().decode().split()
+    assert words[:2] == ["orgform", "serves"], f"the server did not start:\n{server.log()}"
+    return words[2]

@@ -1,10 +1,56 @@
-"""`orgform serve`."""
+"""`orgform serve`: the admin API as a server."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+MEGABYTE = 1024 * 1024
 
 
 @click.command("serve")
-def command() -> int:
-    raise click.UsageError("being built")
+@click.option(
+    "--database",
+    envvar="ORGFORM_DATABASE",
+    default="orgform.db",
+    show_default=True,
+    metavar="FILE|URL",
+    help="SQLite file or PostgreSQL URL; ORGFORM_DATABASE does the same and keeps a password off the command line.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N", help="Port to listen on; 0 is any free one."
+)
+@click.option("--without-tokens", is_flag=True, help="Serve the company 'default' to anybody on this machine, to try it out.")
+@click.option(
+    "--rate-limit", type=click.IntRange(1, 1_000_000), metavar="N", help="Requests a minute for each token (no limit, if not given)."
+)
+@click.option(
+    "--largest-body", type=click.IntRange(1, 1024), default=16, show_default=True, metavar="MB", help="Largest body of a request."
+)
+@click.option("--invite", is_flag=True, help="New members are invited until they accept, not active at once.")
+@click.option(
+    "--resolver", metavar="HOST[:PORT]", default="", help="DNS server that domains are looked up at (the system's, if not given)."
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, 3600),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait, when stopped, for what has begun.",
+)
+@click.option("--log-format", type=click.Choice(("json", "text")), default="json", show_default=True, help="Form of the log on stderr.")
+def command(**values: Any) -> int:
+    """Run the admin API as a server, until Ctrl-C or SIGTERM.
+
+    It prints its address when it listens. The log goes to stderr.
+    """
+    from orgform.cli.options import screen
+    from orgform.kinds import load_kinds
+    from orgform.server.serve import Settings, serve
+
+    paper = screen({})
+    largest_body = values.pop("largest_body") * MEGABYTE
+    return serve(Settings(**values, largest_body=largest_body), load_kinds(), announce=paper.result)
