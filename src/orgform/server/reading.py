@@ -5,7 +5,7 @@ Invariant: reading changes nothing, and every answer shows one state of the dire
 
 from __future__ import annotations
 
-from orgform.codec import encode
+from orgform.codec import encode, replace
 from orgform.kinds import Kinds
 from orgform.server import answers
 from orgform.server.answers import Answer
@@ -14,6 +14,8 @@ from orgform.server.problems import Problem, bad_request, not_found
 from orgform.server.requests import Request, is_number, limit_of, moment_of, query_of
 from orgform.server.shape import KindShape, Shapes
 from orgform.server.store import AuditFilter, Store
+
+FILTERS = ("address", "actor", "token", "since", "until")
 
 
 class Reading:
@@ -42,14 +44,33 @@ class Reading:
         return Answer(200, answers.resource(prepared.address.partition("/")[2], row).encode(), headers)
 
     def list_audit_events(self, request: Request) -> Answer:
-        query = query_of(request, "address", "actor", "since", "limit", "cursor")
+        query = query_of(request, *FILTERS, "limit", "cursor")
         limit = limit_of(query)
-        name = "audit-events?" + encode([query.get(n) for n in ("address", "actor", "since")]).decode()
+        wanted = self._audit_filter(query)
+        name = "audit-events?" + encode([getattr(wanted, n) for n in FILTERS]).decode()
         below = answers.cursor_at(name, query["cursor"]) if "cursor" in query else None
         if below is not None and not is_number(below, 18):
             raise bad_request("cursor", "this cursor was not given by this server; begin again without one")
-        wanted = AuditFilter(query.get("address"), query.get("actor"), moment_of(query, "since"), int(below) if below else None)
-        return answers.audit_page(name, list(self.store.audit(request.caller.company, wanted, limit)), limit)
+        found = self.store.audit(request.caller.company, replace(wanted, below=int(below) if below else None), limit)
+        return answers.audit_page(name, list(found), limit)
+
+    def _audit_filter(self, query: dict[str, str]) -> AuditFilter:
+        since, until = moment_of(query, "since"), moment_of(query, "until")
+        if since and until and since > until:
+            raise bad_request("since", f"since ({since}) is after until ({until}), so nothing can be between them")
+        address = self._address_as_stored(query["address"]) if "address" in query else None
+        return AuditFilter(address, query.get("actor"), since, None, query.get("token"), until)
+
+    def _address_as_stored(self, address: str) -> str:
+        """Written like the events' own. What cannot be an address today may have been one under another version's kinds."""
+        kind, slash, key = address.partition("/")
+        if not slash:
+            raise bad_request("address", f"an address is a kind and a key, member/dana@acme.com, not {address!r}")
+        shape = self.shapes.of.get(kind)
+        try:
+            return shape.address(key) if shape else address
+        except Problem:
+            return address
 
     def _shape(self, request: Request) -> KindShape:
         shape = self.shapes.by_api.get(request.collection)

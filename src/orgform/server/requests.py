@@ -130,4 +130,5 @@ def moment_of(query: dict[str, str], name: str) -> str | None:
         moment = datetime.fromisoformat(text)
         return time_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as e:
-        raise bad_request(name, f"{name} is a day or a moment in ISO 8601, not {text!r}") from e
+        plus = "; a + in a query is to be written %2B" if " " in text else ""
+        raise bad_request(name, f"{name} is a day or a moment in ISO 8601 (2026-11-22T08:00:00Z), not {text!r}{plus}") from e

@@ -80,7 +80,7 @@ class Page(Struct, frozen=True):
 class AuditFilter(Struct, frozen=True):
     """`since` (inclusive) and `until` (exclusive, so that spans join without a gap) are moments as `time_text` writes them.
 
-    `token`: id of a token. `below`: events older than this id.
+    `address`: what the event is about; of a rename either address. `token`: id of a token. `below`: events older than this id.
     """
 
     address: str | None = None
@@ -97,7 +97,7 @@ def now() -> str:
 
 def time_text(moment: datetime) -> str:
     """UTC, ISO 8601 with milliseconds: sorts as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 class Store:
@@ -275,7 +275,7 @@ class Store:
         a = t.audit_events.c
         query = sa.select(a.id, a.time, a.actor, a.token, a.client, a.action, a.address, a.before, a.after).where(a.company == company)
         if wanted.address is not None:
-            query = query.where(a.address == wanted.address)
+            query = query.where(sa.or_(a.address == wanted.address, a.old_address == wanted.address))
         if wanted.actor is not None:
             query = query.where(a.actor == wanted.actor)
         if wanted.since is not None:
@@ -289,20 +289,24 @@ class Store:
         with self.reading() as connection:
             return connection.execute(query.order_by(a.id.desc()).limit(limit + 1)).all()
 
-    def observe(self, address: str, observed: Mapping[str, Any], *, company: str = "default") -> None:
+    def observe(self, address: str, observed: Mapping[str, Any], *, company: str = "default", actor: str = "platform") -> None:
         """Sets what the platform itself observes of a resource (a member's status, a balance). Its etag stays: nobody changed it.
 
-        Raises `StoreError` where there is no such resource.
+        The audit log has it as `observe`, with what was observed before and after. Raises `StoreError` where there is no such resource.
         """
         kind, _, key = address.partition("/")
         with self.writing(company) as connection:
             row = rows_at(connection, company, [address]).get(address)
             if row is None:
                 raise StoreError(f"{address} does not exist in {self.name}")
-            merged = {**decode(row.observed), **observed}
+            after = encode({**decode(row.observed), **observed}).decode()
+            if after == row.observed:
+                return
             r = t.resources.c
             change = sa.update(t.resources).where(r.company == company, r.kind == kind, r.key == key)
-            connection.execute(change.values(observed=encode(merged).decode(), updated_at=now()))
+            connection.execute(change.values(observed=after, updated_at=now()))
+            event = {"company": company, "time": now(), "actor": actor, "client": "", "action": "observe", "address": address}
+            connection.execute(sa.insert(t.audit_events).values(**event, before=row.observed, after=after))
 
 
 def rows_at(connection: sa.Connection, company: str, addresses: Sequence[str]) -> dict[str, Row]:

@@ -6,7 +6,7 @@ JSON text, spliced into answers as they are. Every table carries the company: no
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
 SCHEMA_VERSION = 2
 
@@ -58,6 +58,7 @@ links = Table(
     sqlite_with_rowid=False,
 )
 
+# `old_address`: of a rename, which is found by both addresses.
 audit_events = Table(
     "audit_events",
     metadata,
@@ -69,9 +70,18 @@ audit_events = Table(
     Column("client", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("address", _Key, nullable=False),
+    Column("old_address", _Key),
     Column("before", Text),
     Column("after", Text),
     Index("audit_events_by_address", "company", "address", "id"),
+    Index(
+        "audit_events_by_old_address",
+        "company",
+        "old_address",
+        "id",
+        sqlite_where=text("old_address IS NOT NULL"),
+        postgresql_where=text("old_address IS NOT NULL"),
+    ),
     Index("audit_events_by_actor", "company", "actor", "id"),
     Index("audit_events_by_company", "company", "id"),
     Index("audit_events_by_time", "company", "time", "id"),

@@ -139,8 +139,8 @@ class Work:
         self._place(address, row)
         self._changed[address] = None
 
-    def event(self, action: str, address: str, before: str | None, after: str | None) -> None:
-        """One line of the audit log; `before` and `after` are JSON."""
+    def event(self, action: str, address: str, before: str | None, after: str | None, *, old_address: str | None = None) -> None:
+        """One line of the audit log; `before` and `after` are JSON. `old_address`: where the resource was until now, if elsewhere."""
         caller = self.caller
         self._events.append(
             {
@@ -151,6 +151,7 @@ class Work:
                 "client": caller.client,
                 "action": action,
                 "address": address,
+                "old_address": old_address,
                 "before": before,
                 "after": after,
             }
