@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from orgform.codec import UNSET, Struct, UnsetType, decode, digest, encode
 from orgform.model import Address, Attributes
-from orgform.server import rules
+from orgform.server import challenges, rules
 from orgform.server.problems import Problem, bad_request, conflict, invalid
 from orgform.server.shape import KindShape, Shapes
 from orgform.server.store import Row
@@ -151,7 +151,8 @@ def create(work: Work, prepared: Prepared) -> Done:
     attributes, text = shape.settle(shape.merge(defaults, patch))
     rules.check_references(work, shape, address, attributes)
     rules.check_typed(work, shape, address, attributes)
-    row = work.new_row(attributes, text, encode(shape.initial_observed(invite=work.invite)).decode())
+    observed = challenges.observed_at_first(shape.kind, address, shape.initial_observed(invite=work.invite), work.now)
+    row = work.new_row(attributes, text, observed)
     work.put(address, row)
     work.event("create", address, None, text)
     return Done(201, address, row)
@@ -254,9 +255,13 @@ def _naming(work: Work, moves: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _move(work: Work, old: str, new: str) -> None:
     row = work.require(old)
+    kind = work.shapes.address(new).kind
+    observed = challenges.observed_after_rename(kind, old, new, row.observed, work.now)
     work.put(old, None)
-    work.put(new, Row(row.id, row.version + 1, row.text, row.observed, row.created_at, work.now))
-    work.event("rename", new, encode({"address": old}).decode(), encode({"address": new}).decode())
+    work.put(new, Row(row.id, row.version + 1, row.text, observed, row.created_at, work.now))
+    work.event("rename", new, encode({"address": old}).decode(), encode({"address": new}).decode(), old_address=old)
+    if kind.verification:
+        challenges.tell(work, kind, new, row.observed, observed)
 
 
 def _point_to(work: Work, address: str, moves: Mapping[str, str]) -> None:
