@@ -12,15 +12,17 @@ import platform
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack, closing
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peers, report
+from benchmarks import peers, report, writes
 from benchmarks.api import Api
-from benchmarks.companies import SIZES, Size, described, touch_members, write_company
+from benchmarks.companies import SIZES, Size, described, terraform_answer, touch_members, write_company
 from benchmarks.measure import Command, interleaved, run
 from benchmarks.peers import orgform
+from benchmarks.plain import process
 
 PAGE = 1000
 EXAMPLE = Path(__file__).parents[1] / "examples" / "acme"
@@ -39,38 +41,41 @@ def main() -> int:
 
 def measure(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[str, Any]:
     """Everything for one size, as a JSON-like dict."""
+    result = {"machine": machine(), "size": size.name, "resources": size.resources, "rounds": rounds}
+    result |= _reading(work, size, rounds, with_peers=with_peers)
+    result["creates"] = writes.in_batches(work, size.members)
+    if size.members in report.LATENCY_CREATES:
+        result["latency"] = writes.behind_latency(work, size.members)
+    return result | {"targets": report.targets(result)}
+
+
+def _reading(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[str, Any]:
+    """Plans of a company that is loaded before, over `orgform serve`, and the peers in the same rounds."""
     folder, cache = work / "company", work / "cache"
-    api = Api(work / "api.db")
-    try:
-        target = f"{{provider: orgform, url: '{api.url}'}}"
-        write_company(folder, size, target)
-        loaded = run(orgform("load", folder, "apply", "--yes", "--quiet"))
-        writes = api.calls()
-        cold = orgform("plan", folder, "plan", "--detailed-exitcode", "--quiet")
-        warm = orgform("plan, parsed before", folder, "plan", "--detailed-exitcode", "--quiet", cache=cache)
-        found, skipped = _peers(work, size) if with_peers else ([], [])
+    with closing(Api(work / "api.db", work / "api.log")) as api, ExitStack() as stack:
+        write_company(folder, size, api.target())
+
+        def command(name: str, *words: str, cache: Path | None = None) -> Command:
+            return orgform(name, folder, *words, cache=cache, environ=api.environ())
+
+        loaded = run(command("load", "apply", "--yes", "--quiet"))
+        calls = api.calls()
+        cold = command("plan", "plan", "--detailed-exitcode", "--quiet")
+        warm = command("plan, parsed before", "plan", "--detailed-exitcode", "--quiet", cache=cache)
+        found, skipped = _peers(work, size, stack) if with_peers else ([], [])
         measured = interleaved([cold, warm, *found, *_example(work)], rounds)
         api.calls()
         run(cold)
         reads = api.calls()
         touch_members(folder, 100)
-        changed = interleaved([orgform("plan, 1 % changed", folder, "plan", "--quiet")], rounds)
-    finally:
-        api.close()
-    creates = _creates(work, size)
-    result: dict[str, Any] = {
-        "machine": machine(),
-        "size": size.name,
-        "resources": size.resources,
+        measured |= interleaved([command("plan, 1 % changed", "plan", "--quiet")], rounds)
+    return {
         "yaml": dict(zip(("bytes", "lines"), described(folder), strict=True)),
-        "rounds": rounds,
-        "measured": {name: m.as_json() for name, m in (measured | changed).items()},
-        "load": {"seconds": round(loaded.seconds, 2), "calls": sum(writes.values())},
-        "creates": creates,
+        "measured": {name: m.as_json() for name, m in measured.items()},
+        "load": {"seconds": round(loaded.seconds, 2), "calls": sum(calls.values())},
         "calls": {"made": reads, "allowed": _allowed_calls(size)},
         "skipped": skipped,
     }
-    return result | {"targets": report.targets(result)}
 
 
 def _arguments() -> argparse.Namespace:
@@ -83,13 +88,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _peers(work: Path, size: Size) -> tuple[list[Command], list[str]]:
-    made = [peers.terraform(work, size.members), peers.octodns(work, size.members)] if size.members <= 10_000 else []
-    found = [peer for peer in made if isinstance(peer, Command)]
-    skipped = [peer for peer in made if isinstance(peer, str)]
-    if not made:
-        skipped.append("Terraform and octoDNS: measured at 10k only; they take minutes here")
-    return found, skipped
+def _peers(work: Path, size: Size, stack: ExitStack) -> tuple[list[Command], list[str]]:
+    """`stack` ends the server that a peer reads from."""
+    if size.members > 10_000:
+        return [], ["Terraform and octoDNS: measured at 10k only; they take minutes here"]
+    answer = work / "terraform-answer.json"
+    answer.write_bytes(terraform_answer())
+    url = f"http://127.0.0.1:{stack.enter_context(process('plain', str(answer)))}"
+    made = [peers.terraform(work, size.members), peers.terraform_gets(work, size.members, url), peers.octodns(work, size.members)]
+    return [peer for peer in made if isinstance(peer, Command)], [peer for peer in made if isinstance(peer, str)]
 
 
 def _example(work: Path) -> list[Command]:
@@ -102,20 +109,6 @@ def _example(work: Path) -> list[Command]:
         orgform("validate example", folder, "validate", *TODAY),
         orgform("plan example", folder, "plan", "--detailed-exitcode", *TODAY),
     ]
-
-
-def _creates(work: Path, size: Size) -> dict[str, Any]:
-    """An apply of nothing but members, as many as the size has, through the batch endpoint."""
-    folder = work / "creates"
-    api = Api(work / "creates.db")
-    try:
-        write_company(folder, Size("creates", size.members, 0, memberships=0, values=0), f"{{provider: orgform, url: '{api.url}'}}")
-        (folder / "features.yaml").unlink()
-        done = run(orgform("apply", folder, "apply", "--yes", "--quiet"))
-        taken = {"seconds": round(done.seconds, 2), "megabytes": round(done.megabytes)}
-        return {"changes": size.members + 2, **taken, "calls": sum(api.calls().values())}
-    finally:
-        api.close()
 
 
 def _allowed_calls(size: Size) -> dict[str, int]:

@@ -1,67 +1,61 @@
-"""The admin API in a process of its own, which counts what it is asked: `python -m benchmarks.api DATABASE`.
-
-Prints its port when it is ready. `GET /-/calls` gives `{"GET /v1/members": 11, ...}` since it was asked last.
-"""
+"""`orgform serve` as its users run it, in a process of its own, with a token; what it was asked is counted from its access log."""
 
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+ORGFORM = str(Path(sys.executable).with_name("orgform"))
+TARGET = "acme"
+TOKEN = "ORGFORM_BENCHMARK_TOKEN"
 
 
 class Api:
-    """The process, as its benchmark sees it."""
+    """A running server with a company. `database`: a file, or the URL of a PostgreSQL; `log`: where its access log goes."""
 
-    def __init__(self, database: Path) -> None:
-        self._process = subprocess.Popen([sys.executable, "-m", "benchmarks.api", str(database)], stdout=subprocess.PIPE, text=True)
+    def __init__(self, database: Path | str, log: Path) -> None:
+        self.database = str(database)
+        self._log = log
+        self._read = 0
+        with log.open("wb") as stderr:
+            words = [ORGFORM, "serve", "--database", self.database, "--port", "0"]
+            self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr, text=True)
         assert self._process.stdout
-        self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-        self.calls()
+        line = self._process.stdout.readline().split()
+        if not line:
+            self.close()
+            raise RuntimeError(f"orgform serve did not start: {log.read_text(errors='replace')[-2000:]}")
+        self.url = line[2]
+        self.port = urlsplit(self.url).port or 0
+        create = [ORGFORM, "token", "create", "--database", self.database, "--company", "acme", "--scope", "write"]
+        self.token = subprocess.run(create, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    def target(self, url: str = "", **options: Any) -> str:
+        """The flow map of a config's target. `url`: another way to it."""
+        return json.dumps({"provider": "orgform", "url": url or self.url, "token": f"env:{TOKEN}", **options})
+
+    def environ(self, url: str = "") -> dict[str, str]:
+        """What a command needs to reach it."""
+        return {TOKEN: self.token, "ORGFORM_ALLOW_TARGETS": f"{TARGET}={url or self.url}"}
 
     def calls(self) -> dict[str, int]:
-        with urllib.request.urlopen(f"{self.url}/-/calls") as answer:
-            found: dict[str, int] = json.load(answer)
-        return found
+        """`{"GET /v1/members": 11, ...}` since it was asked last."""
+        return dict(Counter(f"{e['method']} {'/'.join(e['path'].split('/')[:3])}" for e in self._entries()))
+
+    def _entries(self) -> list[dict[str, Any]]:
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        entries = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+        return [e for e in entries if "path" in e]
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
-
-
-def counting(app: Any, calls: Counter[str]) -> Any:
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/-/calls":
-            body = json.dumps(calls).encode()
-            calls.clear()
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-            await send({"type": "http.response.body", "body": body})
-            return
-        if scope["type"] == "http":
-            collection = "/".join(scope["path"].split("/")[:3])
-            calls[f"{scope['method']} {collection}"] += 1
-        await app(scope, receive, send)
-
-    return wrapped
-
-
-def main(database: str) -> None:
-    import uvicorn
-
-    from orgform.kinds import load_kinds
-    from orgform.server import Store, create_app
-
-    # Made anew from its descriptor it knows that it speaks TCP, and asyncio then sends small answers at once (TCP_NODELAY).
-    listening = socket.socket(fileno=socket.create_server(("127.0.0.1", 0), backlog=128).detach())
-    print(listening.getsockname()[1], flush=True)
-    app = counting(create_app(Store(Path(database)), load_kinds()), Counter())
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)).run(sockets=[listening])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        self._process.communicate(timeout=60)

@@ -102,6 +102,25 @@ def write_terraform(folder: Path, blocks: int) -> None:
     (folder / "terraform.tfstate").write_text(json.dumps(state))
 
 
+def write_terraform_gets(folder: Path, blocks: int, url: str) -> None:
+    """Blocks that each read one thing from `url` whenever something is planned; there is nothing to change."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "main.tf").write_text(
+        "".join(
+            f'data "terraform_remote_state" "m{n}" {{\n  backend = "http"\n  config = {{ address = "{url}/{email(n)}" }}\n}}\n'
+            for n in range(blocks)
+        )
+    )
+
+
+def terraform_answer() -> bytes:
+    """What each of these blocks reads: a member, in the form that Terraform asks for."""
+    value = {"email": email(0), "name": "Person Number 0", "title": "Title 0", "role": "standard", "team": TEAMS[0]}
+    outputs = {"member": {"value": value, "type": ["object", dict.fromkeys(value, "string")]}}
+    state = {"version": 4, "terraform_version": "1.0.0", "serial": 1, "lineage": str(uuid.UUID(int=1)), "outputs": outputs}
+    return json.dumps({**state, "resources": [], "check_results": None}).encode()
+
+
 def write_octodns(folder: Path, records: int) -> None:
     """One zone of A records, the same in the source's folder and in the target's: YAML to YAML, nothing to change."""
     for name in ("desired", "live"):

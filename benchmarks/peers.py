@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.companies import write_octodns, write_terraform
+from benchmarks.api import ORGFORM
+from benchmarks.companies import write_octodns, write_terraform, write_terraform_gets
 from benchmarks.measure import Command
 
 OCTODNS = "octodns==1.22.0"
@@ -16,17 +17,28 @@ OCTODNS = "octodns==1.22.0"
 
 def terraform(work: Path, blocks: int) -> Command | str:
     """A no-op plan of as many `terraform_data` blocks (built in: no provider, no API)."""
-    binary = shutil.which("terraform")
-    if not binary:
-        return "Terraform: skipped, no `terraform` on the PATH"
     folder = work / "terraform"
     write_terraform(folder, blocks)
+    return _terraform("terraform", folder)
+
+
+def terraform_gets(work: Path, blocks: int, url: str) -> Command | str:
+    """A no-op plan of as many blocks that each read one thing by a GET: the built-in HTTP backend, since no provider can be had here."""
+    folder = work / "terraform-gets"
+    write_terraform_gets(folder, blocks, url)
+    return _terraform("terraform, a GET each", folder)
+
+
+def _terraform(name: str, folder: Path) -> Command | str:
+    binary = shutil.which("terraform")
+    if not binary:
+        return f"{name}: skipped, no `terraform` on the PATH"
     quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     done = subprocess.run([binary, "init", "-input=false", "-no-color"], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        return f"Terraform: skipped, `terraform init` failed: {done.stderr.strip().splitlines()[-1:]}"
+        return f"{name}: skipped, `terraform init` failed: {done.stderr.strip().splitlines()[-1:]}"
     words = [binary, "plan", "-input=false", "-no-color", "-detailed-exitcode", "-lock=false"]
-    return Command("terraform", words, folder, quiet)
+    return Command(name, words, folder, quiet)
 
 
 def octodns(work: Path, records: int) -> Command | str:
@@ -45,7 +57,8 @@ def octodns(work: Path, records: int) -> Command | str:
     )
 
 
-def orgform(name: str, folder: Path, *words: str, cache: Path | None = None, codes: tuple[int, ...] = (0,)) -> Command:
+def orgform(
+    name: str, folder: Path, *words: str, cache: Path | None = None, environ: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)
+) -> Command:
     """As it is installed beside this Python. Without `cache` every run reads the config anew."""
-    binary = Path(sys.executable).parent / "orgform"
-    return Command(name, [str(binary), *words], folder, {"ORGFORM_CACHE": str(cache) if cache else ""}, codes)
+    return Command(name, [ORGFORM, *words], folder, {"ORGFORM_CACHE": str(cache) if cache else "", **(environ or {})}, codes)

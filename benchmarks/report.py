@@ -7,10 +7,12 @@ from typing import Any
 
 #: seconds, megabytes, ratios: docs of the targets are in docs/benchmarks.md
 LIMITS: dict[str, dict[str, float]] = {
-    "10k": {"plan": 0.9, "memory": 150, "octodns": 8, "terraform": 20, "creates": 8},
+    "10k": {"plan": 0.9, "memory": 150, "octodns": 8, "terraform": 20, "terraform, a GET each": 30, "creates": 8, "latency": 1.2},
     "100k": {"plan": 7, "plan, parsed before": 2.5, "memory": 800},
     "1k": {},
 }
+#: how many creates are applied call by call over a slow network: fewer would measure the start of the process, more take minutes
+LATENCY_CREATES = (1_000, 10_000)
 HEADINGS = ("process", "seconds", "fastest-slowest", "own CPU s", "peak MB", "ratio to plan")
 EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
 OPENLY = (
@@ -28,7 +30,10 @@ def targets(result: dict[str, Any]) -> list[dict[str, Any]]:
     rows.append(_at_most("plan, peak memory, MB", limits.get("memory"), measured["plan"]["megabytes"]))
     rows += [_at_most(f"{name}, seconds", limit, measured[name]["seconds"]) for name, limit in EXAMPLE_LIMITS.items()]
     rows.append(_at_most("apply of creates, seconds", limits.get("creates"), result["creates"]["seconds"]))
-    for peer in ("octodns", "terraform"):
+    if "latency" in result:
+        name = "creates call by call over 50 ms, parallel 20: times calls x latency / parallelism"
+        rows.append(_at_most(name, limits.get("latency"), result["latency"]["ratio"]))
+    for peer in ("octodns", "terraform", "terraform, a GET each"):
         if peer in limits:
             ratio = measured[peer]["seconds"] / plan if peer in measured else None
             rows.append(_at_least(f"faster than {peer}, times", limits[peer], ratio))
@@ -104,9 +109,22 @@ def _facts(result: dict[str, Any]) -> list[str]:
     return [
         f"apply of {creates['changes']:,} creates through the batch endpoint: {creates['seconds']} s, "
         f"{creates['megabytes']} MB, {creates['calls']} calls",
+        *_latency_facts(result),
         f"apply of all {sum(result['resources'].values()):,} resources: {load['seconds']} s, {load['calls']} calls",
         f"calls of a no-op plan: {sum(calls.values())} (" + ", ".join(f"{name} {n}" for name, n in sorted(calls.items())) + ")",
         *result["skipped"],
+    ]
+
+
+def _latency_facts(result: dict[str, Any]) -> list[str]:
+    if "latency" not in result:
+        return []
+    slow = result["latency"]
+    return [
+        f"apply of creates call by call (`batch: 1`) over a network with 50 ms of latency, parallel 20: {slow['calls']:,} calls, "
+        f"{slow['serial']} of them one after another before the first write; at least {slow['least']} s by arithmetic, {slow['seconds']} s "
+        f"the whole process ({slow['ratio']} times), {slow['cpu']} s of computing in it; bare sockets through the same network and nothing "
+        f"behind it: {slow['floor']} times"
     ]
 
 
