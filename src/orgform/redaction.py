@@ -1,6 +1,7 @@
 """Which values must never be shown, and how they are masked.
 
-Invariant: what was once told to `keep_secret` is masked in every text that goes through `redact`, for the life of the process.
+Invariant: what was once told to `keep_secret` is masked in every text that goes through `redact`, for the life of the process; what has
+the shape of a token of an orgform server is masked whether it was told or not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import quote
 MASK = "(secret)"
 # A shorter value would be found inside of innocent words.
 _SHORTEST_MASKED = 4
+# A server's token, `orgform_ID_SECRET`. The id may be seen, it says which one to revoke. A part of the secret is masked as well: text is cut.
+_TOKEN = re.compile(r"(orgform_[a-z0-9]{12}_)[a-z0-9_-]{16,}", re.ASCII | re.IGNORECASE)
 
 
 class Redactor:
@@ -49,5 +52,5 @@ def keep_secret(value: str) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` without any secret that this process has read."""
-    return _KNOWN.clean(text)
+    """`text` without any secret that this process has read, and without any token of an orgform server."""
+    return _TOKEN.sub(rf"\1{MASK}", _KNOWN.clean(text))

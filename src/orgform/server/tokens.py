@@ -105,6 +105,12 @@ def revoke(store: Store, id: str) -> Token | None:
     return Token(*row[:-1]) if row else None
 
 
+def knows_company(store: Store, company: str) -> bool:
+    """Whether anything was ever written for it."""
+    with store.reading() as connection:
+        return connection.execute(sa.select(t.companies.c.company).where(t.companies.c.company == company)).first() is not None
+
+
 def id_in(text: str) -> str | None:
     """The id of a whole token text; None where it is none."""
     match = _TEXT.fullmatch(text)
