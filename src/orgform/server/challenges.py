@@ -69,6 +69,11 @@ def read(kind: Kind, observed: str) -> Proof:
     return Proof(found.get(kind.verification["status"], "pending"), decode(encode(challenge), Challenge) if challenge else None)
 
 
+def read_word(observed: str, name: str) -> Any:
+    """One value of what is observed of a resource, given as JSON."""
+    return decode(observed, dict[str, Any]).get(name)
+
+
 def written(kind: Kind, observed: Mapping[str, Any], proof: Proof) -> str:
     """What is observed of the resource with this proof in it, as JSON."""
     rule = kind.verification
@@ -84,9 +89,9 @@ def observed_at_first(kind: Kind, address: str, observed: Mapping[str, Any], now
 def tell(work: Work, kind: Kind, address: str, before: str, after: str) -> None:
     """Writes into the audit log that the status is another one."""
     status = kind.verification["status"]
-    was, now = (decode(text, dict[str, Any]).get(status) for text in (before, after))
-    if was != now:
-        work.event("verify", address, encode({status: was}).decode(), encode({status: now}).decode())
+    was, became = ({status: read_word(text, status)} for text in (before, after))
+    if was != became:
+        work.event("verify", address, encode(was).decode(), encode(became).decode())
 
 
 def observed_after_rename(kind: Kind, old: str, new: str, observed: str, now: str) -> str:

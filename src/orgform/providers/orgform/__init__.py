@@ -44,7 +44,13 @@ local = ProviderSpec(
                 "type": "string",
                 "minLength": 1,
                 "description": "SQLite file, relative to the config folder; made by the first apply.",
-            }
+            },
+            "resolver": {
+                "type": "string",
+                "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$",
+                "description": "Who is asked for the DNS records that prove domains: HOST or HOST:PORT. Without it: whom the machine asks.",
+                "examples": ["127.0.0.1:5353"],
+            },
         },
         "required": ["database"],
         "additionalProperties": False,

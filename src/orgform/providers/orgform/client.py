@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from urllib.parse import quote
 from orgform import __version__
 from orgform.codec import Struct
 from orgform.collector import paused_collector
-from orgform.errors import ReadFailed
+from orgform.errors import OrgformError, ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Attribution, Live, key_of
-from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
+from orgform.providers.base import Capabilities, Challenge, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.http import HttpError, InProcessTransport, Session
 
 OWN_CLIENT = "orgform/"
@@ -27,6 +27,8 @@ MOST_ATTRIBUTIONS = 50
 READS = 3
 # The code with which the server says that its database failed and all was undone.
 UNDONE = "storage"
+# Of our challenges -> of what the API observes of a resource.
+CHALLENGE_WORDS = {"record": "record", "value": "value", "type": "type", "expires": "expires_at", "detail": "detail"}
 
 
 class Item(Struct, frozen=True):
@@ -156,6 +158,28 @@ class AdminApi(Provider):
             written["if_match"] = o.etag
         return written
 
+    # Proving names
+
+    def challenges(self) -> list[Challenge]:
+        found: list[Challenge] = []
+        for result in self.read([kind.name for kind in self._kinds.values() if kind.verification]):
+            if not result.complete:
+                raise ReadFailed(f"cannot read {self._system}: {result.problem}")
+            found.extend(self._challenge(address, live.observed) for address, live in result.resources.items())
+        return found
+
+    def verify(self, address: Address, *, restart: bool = False) -> Challenge:
+        path = f"/v1/{self._kinds.of(address).api}/{quote(key_of(address), safe='')}/verify"
+        item: Item = self._session.request("POST", path, json={"restart": restart}, idempotent=True, type=Item).value
+        return self._challenge(address, item.observed)
+
+    def _challenge(self, address: Address, observed: Mapping[str, Any]) -> Challenge:
+        rule = self._kinds.of(address).verification
+        given = observed.get(rule["challenge"])
+        asked: dict[str, Any] = given if isinstance(given, dict) else {}
+        words = {name: str(asked.get(word, "")) for name, word in CHALLENGE_WORDS.items()}
+        return Challenge(address, str(observed.get(rule["status"], "unknown")), **words)
+
     # Who did it
 
     def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
@@ -176,12 +200,19 @@ class LocalApi(AdminApi):
 
     def __init__(self, database: Path, name: str, context: TargetContext, capabilities: Capabilities) -> None:
         from orgform.server import Caller, Store, create_app
+        from orgform.server.verification import Resolver
 
         self._store = Store(database)
         self._store.check()
         actor = _user()
         client = _client(context.run)
-        app = create_app(self._store, context.kinds, identify=lambda _: Caller("default", actor, client), inline=True)
+        app = create_app(
+            self._store,
+            context.kinds,
+            identify=lambda _: Caller("default", actor, client),
+            inline=True,
+            resolver=Resolver(context.options.get("resolver")),
+        )
         session = Session("http://local", transport=InProcessTransport(app), max_wait=context.max_wait, user_agent=client)
         super().__init__(session, context.kinds, capabilities, name, run=context.run)
 
@@ -191,14 +222,13 @@ class LocalApi(AdminApi):
 
 
 def open_local(context: TargetContext) -> Provider:
-    """Raises `ReadFailed` where the file is no database of ours."""
+    """Raises `ReadFailed` where the file is no database of ours, or the resolver is none."""
     from orgform.providers.orgform import local
-    from orgform.server import StoreError
 
     database = str(context.options["database"])
     try:
         return LocalApi(context.folder / database, f"local:{database}", context, local.capabilities)
-    except StoreError as e:
+    except OrgformError as e:
         raise ReadFailed(f"target {context.name}: {e.message}", hint=e.hint) from e
 
 
