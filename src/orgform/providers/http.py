@@ -37,6 +37,7 @@ class HttpError(ProviderError):
 
     `status`: of the answer; None where there was none. `code`: of the problem document. `maybe_done`: the request may have been
     carried out. `again`: repeating it may help; `retry_after`: seconds that the server asks to wait before, 0 where it does not say.
+    `detail`: what the server itself said.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class HttpError(ProviderError):
         maybe_done: bool = False,
         again: bool = False,
         retry_after: float = 0.0,
+        detail: str = "",
     ) -> None:
         super().__init__(redact(message), hint=redact(hint))
         self.status = status
@@ -56,6 +58,7 @@ class HttpError(ProviderError):
         self.maybe_done = maybe_done
         self.again = again
         self.retry_after = retry_after
+        self.detail = redact(detail)
 
 
 class Answer(Struct, Generic[T], frozen=True):
@@ -212,6 +215,7 @@ class Session:
             maybe_done=status >= 500 and status != 503,
             again=status in RETRIED,
             retry_after=_asked_wait(response),
+            detail=detail,
         )
 
     def _decoded(self, method: str, url: httpx.URL, response: httpx.Response, type: Any) -> Any:
