@@ -1,8 +1,8 @@
-"""The database: opening it, its transactions, and what is read from it.
+"""The directory in its database: opening it, its transactions, and what is read from it.
 
 Invariant: one writer at a time for a company, on SQLite (BEGIN IMMEDIATE) and on PostgreSQL (the company's row is locked), so that what
-a writer checked still holds when it commits. Reading never creates anything: a SQLite file that is not there is an empty directory
-until the first write.
+a writer checked still holds when it commits. Reading never creates or changes anything: a database without tables is an empty directory,
+and one of an earlier version is read as it is, until the first write.
 """
 
 from __future__ import annotations
@@ -16,33 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from orgform.codec import Struct, decode, encode
-from orgform.errors import OrgformError
 from orgform.model import Attributes
+from orgform.server import migrations
 from orgform.server import tables as t
+from orgform.server.database import BUSY_SECONDS, Place, StoreError, lacks_something
 
-BUSY_SECONDS = 30
+__all__ = ["CHUNK", "AuditFilter", "Page", "Row", "Store", "StoreError", "now", "rows_at", "time_text"]
+
 CHUNK = 500
-# Rows of a large directory are written all over its trees: with SQLite's own 2 MB every write would read from the file first.
-CACHE_KIBIBYTES = 64 * 1024
-# Any number, the same in every process: whoever creates the tables in PostgreSQL holds it.
-SCHEMA_LOCK = 0x6F7267666F726D
-
-
-class StoreError(OrgformError):
-    """The database cannot be opened, read or written; nothing was changed.
-
-    `busy`: another writer held it all the time; trying again may help. `lost`: the connection broke, so the last transaction may have
-    been committed after all.
-    """
-
-    def __init__(self, message: str, *, hint: str = "", busy: bool = False, lost: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.busy = busy
-        self.lost = lost
 
 
 class Row(Struct):
@@ -104,20 +89,21 @@ class Store:
     """A directory of companies in one database. Safe to use from several threads."""
 
     def __init__(self, database: str | Path) -> None:
-        """`database`: a file, or an SQLAlchemy URL. Nothing is opened or created yet."""
-        self._file = database if isinstance(database, Path) else _file_of(database)
-        self._url = sa.URL.create("sqlite", database=str(self._file)) if self._file else _with_driver(sa.make_url(str(database)))
-        self.name = str(self._file) if self._file else self._url.render_as_string(hide_password=True)
+        """`database`: a file, or an SQLAlchemy URL. Nothing is opened or created yet. Raises `StoreError` for what cannot be a database."""
+        self._place = Place(database)
+        self.name = self._place.name
         self._engine: sa.Engine | None = None
+        self._revision: str | None = None
         self._empty: sa.Engine | None = None
-        self._opening = threading.Lock()
-        self._writing = threading.Lock() if self._url.get_backend_name() == "sqlite" else None
+        self._probe: sa.Engine | None = None
+        self._opening = threading.RLock()
+        self._writing = threading.Lock() if self._place.file else None
 
     def close(self) -> None:
-        for engine in (self._engine, self._empty):
+        for engine in (self._engine, self._empty, self._probe):
             if engine is not None:
                 engine.dispose()
-        self._engine = self._empty = None
+        self._engine = self._empty = self._probe = self._revision = None
 
     def check(self) -> None:
         """Opens what is there, without creating anything. Raises `StoreError`, and is closed then."""
@@ -139,8 +125,16 @@ class Store:
 
     def ready(self) -> None:
         """Asks the database for something small, for `/readyz`. Raises `StoreError`, after about two seconds at the latest."""
-        with self.reading() as connection:
-            connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+        if self._place.file:
+            if self._engine is not None and not self._place.has_content():
+                raise StoreError(f"{self.name} was taken away while it was open", hint="put it back and start the server again")
+            with self.reading() as connection:
+                connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+            return
+        with self._opening:
+            self._probe = self._probe or self._place.probe()
+        with self._failures(), self._probe.connect() as connection:
+            connection.execute(sa.select(sa.literal(1))).all()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -181,68 +175,53 @@ class Store:
         try:
             yield
         except SQLAlchemyError as e:
-            raise _explained(self.name, e) from e
+            if self._is_old() and lacks_something(e):
+                raise StoreError(
+                    f"{self.name} was made by an earlier version of orgform, which had no such thing in it",
+                    hint="the first `orgform apply` or `orgform serve` with it upgrades it",
+                ) from e
+            raise self._place.explained(e) from e
+
+    def _is_old(self) -> bool:
+        """Of an earlier version, and not upgraded yet."""
+        return self._revision not in (None, migrations.NEWEST)
 
     def _readable(self) -> sa.Engine:
-        if self._engine is None and self._file and not _has_content(self._file):
-            return self._nothing()
-        return self._opened(create=False)
+        if self._engine is not None and self._revision == migrations.NEWEST:
+            return self._engine
+        with self._opening:
+            if not self._place.has_content():
+                return self._nothing()
+            engine = self._connected()
+            with engine.connect() as connection:
+                self._revision = migrations.revision_of(connection, self.name)
+            return engine if self._revision else self._nothing()
 
     def _writable(self) -> sa.Engine:
-        return self._opened(create=True)
-
-    def _opened(self, *, create: bool) -> sa.Engine:
-        with self._opening:
-            if self._engine is None:
-                self._engine = self._open(create=create)
+        if self._engine is not None and self._revision == migrations.NEWEST:
             return self._engine
+        with self._opening:
+            self._place.make_folder()
+            engine = self._connected()
+            with engine.connect() as connection:
+                self._revision = migrations.revision_of(connection, self.name)
+            if self._revision != migrations.NEWEST:
+                with engine.connect().execution_options(orgform_write=True) as connection, connection.begin():
+                    migrations.upgrade(connection, self.name)
+                self._revision = migrations.NEWEST
+            return engine
 
-    def _open(self, *, create: bool) -> sa.Engine:
-        if self._file:
-            _refuse_strange_file(self._file)
-            if create:
-                _make_folder(self._file.parent)
-        options: dict[str, Any] = {"max_overflow": -1, "pool_pre_ping": not self._file}
-        engine = sa.create_engine(self._url, **options)
-        _prepare(engine)
-        try:
-            self._settle_schema(engine)
-        except BaseException:
-            engine.dispose()
-            raise
-        return engine
+    def _connected(self) -> sa.Engine:
+        if self._engine is None:
+            self._engine = self._place.engine()
+        return self._engine
 
     def _nothing(self) -> sa.Engine:
-        """An empty directory in memory, to read from while there is no file."""
-        with self._opening:
-            if self._empty is None:
-                self._empty = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-                t.metadata.create_all(self._empty)
-            return self._empty
-
-    def _settle_schema(self, engine: sa.Engine) -> None:
-        """Creates the tables in an empty database; refuses one of somebody else, or of a later version."""
-        with engine.connect() as connection:
-            names = set(sa.inspect(connection).get_table_names())
-            version = self._version(connection) if t.schema_version.name in names else None
-        if version == t.SCHEMA_VERSION:
-            return
-        if version is not None:
-            raise StoreError(
-                f"{self.name} was written by another version of orgform (its schema is {version}, this one knows {t.SCHEMA_VERSION})",
-                hint="use the version of orgform that wrote it, or a later one",
-            )
-        if names and self._file:
-            raise StoreError(f"{self.name} is the database of something else", hint="name another file in the target's `database`")
-        with engine.connect().execution_options(orgform_write=True) as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            t.metadata.create_all(connection)
-            self.insert_missing(connection, t.schema_version, {"version": t.SCHEMA_VERSION})
-
-    @staticmethod
-    def _version(connection: sa.Connection) -> int | None:
-        return connection.execute(sa.select(sa.func.max(t.schema_version.c.version))).scalar()
+        """An empty directory in memory, to read from while there is none."""
+        if self._empty is None:
+            self._empty = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            t.metadata.create_all(self._empty)
+        return self._empty
 
     @staticmethod
     def insert_missing(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
@@ -273,21 +252,12 @@ class Store:
         `token` is empty where none was needed; `before` and `after` are JSON or None.
         """
         a = t.audit_events.c
-        query = sa.select(a.id, a.time, a.actor, a.token, a.client, a.action, a.address, a.before, a.after).where(a.company == company)
-        if wanted.address is not None:
-            query = query.where(sa.or_(a.address == wanted.address, a.old_address == wanted.address))
-        if wanted.actor is not None:
-            query = query.where(a.actor == wanted.actor)
-        if wanted.since is not None:
-            query = query.where(a.time >= wanted.since)
-        if wanted.token is not None:
-            query = query.where(a.token == wanted.token)
-        if wanted.until is not None:
-            query = query.where(a.time < wanted.until)
-        if wanted.below is not None:
-            query = query.where(a.id < wanted.below)
         with self.reading() as connection:
-            return connection.execute(query.order_by(a.id.desc()).limit(limit + 1)).all()
+            query = _events(company, wanted, old=self._is_old())
+            if wanted.below is not None:
+                at = connection.execute(sa.select(a.time).where(a.company == company, a.id == wanted.below)).scalar()
+                query = query.where(sa.tuple_(a.time, a.id) < sa.tuple_(sa.literal(at or ""), sa.literal(wanted.below)))
+            return connection.execute(query.order_by(a.time.desc(), a.id.desc()).limit(limit + 1)).all()
 
     def observe(self, address: str, observed: Mapping[str, Any], *, company: str = "default", actor: str = "platform") -> None:
         """Sets what the platform itself observes of a resource (a member's status, a balance). Its etag stays: nobody changed it.
@@ -309,6 +279,22 @@ class Store:
             connection.execute(sa.insert(t.audit_events).values(**event, before=row.observed, after=after))
 
 
+def _events(company: str, wanted: AuditFilter, *, old: bool) -> sa.Select[Any]:
+    """`old`: in a database that is not upgraded yet, where events have neither token nor old address."""
+    a = t.audit_events.c
+    token, old_address = (sa.literal(""), sa.null()) if old else (a.token, a.old_address)
+    query = sa.select(a.id, a.time, a.actor, token, a.client, a.action, a.address, a.before, a.after).where(a.company == company)
+    if wanted.address is not None:
+        query = query.where(sa.or_(a.address == wanted.address, old_address == wanted.address))
+    if wanted.actor is not None:
+        query = query.where(a.actor == wanted.actor)
+    if wanted.token is not None:
+        query = query.where(token == wanted.token)
+    if wanted.since is not None:
+        query = query.where(a.time >= wanted.since)
+    return query if wanted.until is None else query.where(a.time < wanted.until)
+
+
 def rows_at(connection: sa.Connection, company: str, addresses: Sequence[str]) -> dict[str, Row]:
     """Those of the addresses that exist."""
     by_kind: dict[str, list[str]] = {}
@@ -324,88 +310,3 @@ def rows_at(connection: sa.Connection, company: str, addresses: Sequence[str]) -
             rows = connection.execute(query.where(r.key.in_(keys[i : i + CHUNK])))
             found.update((f"{kind}/{key}", Row(*rest)) for key, *rest in rows)
     return found
-
-
-def _file_of(database: str) -> Path | None:
-    """The file of a SQLite URL or of a plain path; None for other databases."""
-    if "://" not in database:
-        return Path(database)
-    url = sa.make_url(database)
-    if url.get_backend_name() != "sqlite":
-        return None
-    if not url.database or url.database == ":memory:":
-        raise StoreError("an in-memory database cannot be served", hint="name a file")
-    return Path(url.database)
-
-
-def _with_driver(url: sa.URL) -> sa.URL:
-    """PostgreSQL is reached through psycopg 3, whichever way the URL is written."""
-    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
-
-
-def _has_content(file: Path) -> bool:
-    """False for no file and for an empty one; whatever cannot be looked at is for the opening to judge."""
-    try:
-        return file.stat().st_size > 0
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
-def _refuse_strange_file(file: Path) -> None:
-    if file.is_dir():
-        raise StoreError(f"{file} is a folder, not a database", hint="name a file in the target's `database`")
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(16)
-    except FileNotFoundError:
-        return
-    except OSError as e:
-        raise StoreError(f"cannot read {file}: {e.strerror}") from e
-    if head and head != b"SQLite format 3\x00":
-        raise StoreError(f"{file} is not a database", hint="name another file in the target's `database`, or move this one away")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise StoreError(f"cannot make the folder {folder}: {e.strerror}") from e
-
-
-def _prepare(engine: sa.Engine) -> None:
-    """SQLite as it should be: write-ahead log, durable commits, foreign keys, writers that wait, explicit BEGIN."""
-    if engine.dialect.name != "sqlite":
-        return
-
-    @sa.event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-        cursor.close()
-
-    @sa.event.listens_for(engine, "begin")
-    def begun(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("orgform_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _explained(name: str, error: SQLAlchemyError) -> StoreError:
-    cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    first = cause.strip().splitlines()[0] if cause.strip() else type(error).__name__
-    if "database is locked" in first:
-        return StoreError(f"{name} is busy: another process writes to it", busy=True)
-    if "readonly" in first:
-        return StoreError(f"{name} is read-only", hint="make the file and its folder writable")
-    if "unable to open" in first:
-        return StoreError(f"cannot open {name}", hint="see that its folder exists and may be written to")
-    if "malformed" in first or "not a database" in first:
-        return StoreError(f"{name} is damaged: {first}", hint="restore it from a backup")
-    return StoreError(f"the database {name} failed: {first}", lost=isinstance(error, DBAPIError) and error.connection_invalidated)

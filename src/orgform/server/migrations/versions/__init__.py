@@ -1,0 +1,1 @@
+"""The revisions, one file each. A file that was released is never changed again."""
