@@ -38,11 +38,12 @@ class Reference(Struct, frozen=True):
 
 
 class KeySpec(Struct, frozen=True):
-    """The resource's own key part: the name of its CSV column, and its format, or what it refers to."""
+    """The resource's own key part: the name of its CSV column, and its format, or what it refers to. `examples` are for people."""
 
     name: str
     format: str = ""
     references: tuple[Reference, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 class Kind:
@@ -282,7 +283,7 @@ def _key_spec(raw: Mapping[str, Any] | None) -> KeySpec | None:
         return None
     listed = raw.get("reference", [])
     references = tuple(_reference((), r, identity=True) for r in (listed if isinstance(listed, list) else [listed]))
-    return KeySpec(raw["name"], raw.get("format", ""), references)
+    return KeySpec(raw["name"], raw.get("format", ""), references, tuple(raw.get("examples", ())))
 
 
 def _reference(path: tuple[str, ...], raw: Mapping[str, Any], *, many: bool = False, identity: bool = False) -> Reference:

@@ -14,6 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.routing import BaseRoute, Route
 
 from orgform.kinds import Kinds
+from orgform.server import openapi
 from orgform.server.door import Door, Identify, not_routed
 from orgform.server.service import Service
 from orgform.server.store import Store
@@ -48,6 +49,7 @@ def create_app(
     single = {"GET": service.get_resource, "PATCH": service.update_resource, "DELETE": service.delete_resource}
     routes = [
         *public,
+        door.route(openapi.PATH, {"GET": openapi.Description(kinds).answer}, public=True),
         door.route("/v1/whoami", {"GET": whoami(store)}),
         door.route("/v1/batch", {"POST": service.batch}),
         door.route("/v1/audit-events", {"GET": service.list_audit_events}),

@@ -7,7 +7,7 @@ such a route and method, who asks and may they, is the body small enough and of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orgform.server.answers import Answer
+from orgform.server.log import path_text
 from orgform.server.problems import MEDIA_TYPE, Problem
 from orgform.server.requests import Request
 from orgform.server.store import StoreError
@@ -27,6 +28,10 @@ _ACCEPTED = {"accept-patch": ", ".join(_MEDIA_TYPES)}
 _READING = frozenset({"GET", "HEAD"})
 #: where a request's scope holds its caller once it is known, for logs and counters
 CALLER = "orgform.caller"
+#: where it holds headers (a dict of texts) that whatever answer it gets has, too
+MORE_HEADERS = "orgform.headers"
+#: where it holds the id under which it stands in the log
+REQUEST_ID = "orgform.request"
 LOGGER = logging.getLogger("orgform.server")
 
 #: Who asks. Raises a `Problem` (401, 403, 429). Called in a thread of its own, before the body is read.
@@ -42,12 +47,14 @@ class Door:
         self.inline = inline
         self.largest_body = largest_body
 
-    def route(self, path: str, handlers: Mapping[str, Handler]) -> Route:
-        allowed = ", ".join(["OPTIONS", *(["HEAD"] if "GET" in handlers else []), *handlers])
+    def route(self, path: str, handlers: Mapping[str, Handler], *, public: bool = False) -> Route:
+        """`public`: nobody has to identify."""
+        identify = _anybody if public else self.identify
+        allowed = _allowed(handlers)
 
         async def endpoint(http: HttpRequest) -> Response:
             try:
-                return await self._answered(http, handlers, allowed)
+                return await self._answered(http, handlers, allowed, identify)
             except Problem as e:
                 return problem_response(e)
             except StoreError as e:
@@ -55,22 +62,19 @@ class Door:
             except Exception:
                 if self.inline:
                     raise  # to who called, in the same process
-                LOGGER.exception("%s %s failed", http.method, http.url.path)
-                return problem_response(Problem(500, "internal", "the server failed; its log says how"))
+                return failed(http.scope)
 
-        route = Route(path, endpoint, methods=None)
-        route.methods = None  # every method comes to the endpoint, which answers 405 itself
-        return route
+        return _route(path, endpoint)
 
-    async def _answered(self, http: HttpRequest, handlers: Mapping[str, Handler], allowed: str) -> Response:
+    async def _answered(self, http: HttpRequest, handlers: Mapping[str, Handler], allowed: str, identify: Identify) -> Response:
         if http.method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": allowed})
+            return _options(allowed)
         handler = handlers.get("GET" if http.method == "HEAD" else http.method)
         if handler is None:
-            raise Problem(405, "method-not-allowed", f"{http.method} is not possible here; {allowed} are", headers={"allow": allowed})
-        caller: Caller = await self._run(self.identify, http)
+            raise _no_such_method(http, allowed)
+        caller: Caller = await self._run(identify, http)
         http.scope[CALLER] = caller
-        _check_scope(http, caller)
+        check_scope(http, caller)
         request = await self._read(http, caller)
         answer: Answer = await self._run(handler, request)
         response = Response(answer.body, answer.status, answer.headers, answer.media_type if answer.body else None)
@@ -114,10 +118,59 @@ class Door:
         return b"".join(parts)
 
     def _too_large(self) -> Problem:
-        return Problem(413, "body-too-large", f"a body has at most {self.largest_body} bytes", headers={"connection": "close"})
+        return Problem(413, "body-too-large", f"a body has at most {self.largest_body} bytes")
 
 
-def _check_scope(http: HttpRequest, caller: Caller) -> None:
+def _anybody(http: HttpRequest) -> Caller:
+    return Caller("", "anonymous", scope="read")
+
+
+def public_route(path: str, get: Callable[[HttpRequest], Awaitable[Response]]) -> Route:
+    """A route that is only read, by anybody. `get` runs in the event loop and may raise a `Problem`."""
+    allowed = _allowed(("GET",))
+
+    async def endpoint(http: HttpRequest) -> Response:
+        if http.method == "OPTIONS":
+            return _options(allowed)
+        try:
+            if http.method not in _READING:
+                raise _no_such_method(http, allowed)
+            response = await get(http)
+        except Problem as e:
+            response = problem_response(e)
+        if http.method == "HEAD":
+            response.body = b""
+        return response
+
+    return _route(path, endpoint)
+
+
+def failed(scope: Mapping[str, Any]) -> Response:
+    """The answer where the server itself did something wrong. Called while the exception is handled: it is logged here."""
+    LOGGER.exception("%s %s failed", scope["method"], path_text(scope["path"]), extra={"request": scope.get(REQUEST_ID)})
+    return problem_response(Problem(500, "internal", "the server failed; its log says how"))
+
+
+def _route(path: str, endpoint: Callable[[HttpRequest], Awaitable[Response]]) -> Route:
+    route = Route(path, endpoint, methods=None)
+    route.methods = None  # every method comes to the endpoint, which answers 405 itself
+    return route
+
+
+def _allowed(methods: Collection[str]) -> str:
+    return ", ".join(["OPTIONS", *(["HEAD"] if "GET" in methods else []), *methods])
+
+
+def _options(allowed: str) -> Response:
+    return Response(status_code=204, headers={"allow": allowed})
+
+
+def _no_such_method(http: HttpRequest, allowed: str) -> Problem:
+    return Problem(405, "method-not-allowed", f"{http.method} is not possible here; {allowed} are", headers={"allow": allowed})
+
+
+def check_scope(http: HttpRequest, caller: Caller) -> None:
+    """Raises a 403 `Problem` where the caller may only read and this is more."""
     if caller.scope != "write" and http.method not in _READING:
         raise Problem(403, "scope", f"this token may read only; {http.method} needs one with the scope write")
 
@@ -139,4 +192,4 @@ def problem_response(problem: Problem) -> Response:
 
 
 async def not_routed(http: HttpRequest, error: Exception) -> Response:
-    return problem_response(Problem(404, "no-such-route", f"there is nothing at {http.url.path}"))
+    return problem_response(Problem(404, "no-such-route", f"there is nothing at {http.scope['path']}"))

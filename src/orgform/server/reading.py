@@ -39,7 +39,7 @@ class Reading:
         if row is None:
             raise not_found(prepared.address)
         headers = {"etag": f'"{row.etag}"'}
-        if request.if_none_match is not None and _seen(request.if_none_match, row.etag):
+        if request.if_none_match is not None and seen(request.if_none_match, row.etag):
             return Answer(304, headers=headers)
         return Answer(200, answers.resource(prepared.address.partition("/")[2], row).encode(), headers)
 
@@ -83,7 +83,7 @@ class Reading:
         return prepare(self.shapes, Ask(method, request.collection, request.key))
 
 
-def _seen(if_none_match: str, etag: str) -> bool:
+def seen(if_none_match: str, etag: str) -> bool:
     """If-None-Match (RFC 9110) compares weakly."""
     words = [word.strip().removeprefix("W/").strip('"') for word in if_none_match.split(",")]
     return if_none_match.strip() == "*" or etag in words
