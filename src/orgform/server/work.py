@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
 from orgform.codec import Struct
-from orgform.model import Attributes
+from orgform.model import Address, Attributes
+from orgform.server import flush
 from orgform.server import tables as t
+from orgform.server.flush import Change
 from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
 from orgform.server.store import CHUNK, Row, now, rows_at, time_text
@@ -60,12 +62,12 @@ class Work:
         self._after: dict[str, Row | None] = {}
         self._changed: dict[str, None] = {}
         self._links: dict[str, tuple[Link, ...]] = {}
-        self._named_by: dict[str, dict[str, tuple[Link, ...]]] = {}
+        self._named_by: dict[str, dict[str, list[Link]]] = {}
         self._stored_links: dict[str, list[Named]] = {}
         self._journal: list[tuple[str, Row | None, bool]] = []
-        self._events: list[dict[str, Any]] = []
+        self._events: list[tuple[str | None, ...]] = []
         self._stored: dict[str, Stored] = {}
-        self._to_store: list[dict[str, Any]] = []
+        self._to_store: list[tuple[str, ...]] = []
 
     # What is there
 
@@ -141,21 +143,8 @@ class Work:
 
     def event(self, action: str, address: str, before: str | None, after: str | None, *, old_address: str | None = None) -> None:
         """One line of the audit log; `before` and `after` are JSON. `old_address`: where the resource was until now, if elsewhere."""
-        caller = self.caller
-        self._events.append(
-            {
-                "company": caller.company,
-                "time": self.now,
-                "actor": caller.actor,
-                "token": caller.token,
-                "client": caller.client,
-                "action": action,
-                "address": address,
-                "old_address": old_address,
-                "before": before,
-                "after": after,
-            }
-        )
+        c = self.caller
+        self._events.append((c.company, self.now, c.actor, c.token, c.client, action, address, old_address, before, after))
 
     def mark(self) -> tuple[int, int]:
         return len(self._journal), len(self._events)
@@ -173,11 +162,13 @@ class Work:
     def _place(self, address: str, row: Row | None) -> None:
         self._after[address] = row
         self._unlink(address)
-        links = tuple(self.shapes.address(address).links(address, row.attributes)) if row else ()  # type: ignore[arg-type]
+        links = self._links_of(address, row) if row else ()
         self._links[address] = links
         for link in links:
-            self._named_by.setdefault(link.target, {}).setdefault(address, ())
-            self._named_by[link.target][address] += (link,)
+            self._named_by.setdefault(link.target, {}).setdefault(address, []).append(link)
+
+    def _links_of(self, address: str, row: Row) -> tuple[Link, ...]:
+        return tuple(dict.fromkeys(self.shapes.address(address).links(Address(address), row.attributes)))
 
     def _unlink(self, address: str) -> None:
         for link in self._links.pop(address, ()):
@@ -197,97 +188,24 @@ class Work:
 
     def store_answer(self, key: str, digest: str, answer: str) -> None:
         self._stored[key] = Stored(digest, answer)
-        self._to_store.append({"company": self.caller.company, "key": key, "digest": digest, "answer": answer, "created_at": self.now})
+        self._to_store.append((self.caller.company, key, digest, answer, self.now))
 
     # Writing the net effect
 
     def flush(self) -> None:
-        changed = [(a, self._before[a], self._after[a]) for a in self._changed]
-        self._flush_links(changed)
-        self._flush_resources(changed)
-        self._insert(t.audit_events, self._events)
+        changes = [Change(a, self._before[a], self._after[a], self._links_before(a), self._links.get(a, ())) for a in self._changed]
+        flush.write_changes(self.connection, self.caller.company, changes)
+        flush.insert(self.connection, t.audit_events, flush.EVENT, self._events)
         if self._to_store:
             self._forget_old_answers()
-            self._insert(t.idempotency_keys, self._to_store)
+            flush.insert(self.connection, t.idempotency_keys, flush.ANSWER, self._to_store)
+
+    def _links_before(self, address: str) -> tuple[Link, ...]:
+        row = self._before[address]
+        return self._links_of(address, row) if row else ()
 
     def _forget_old_answers(self) -> None:
         """Nobody repeats a request after a week."""
         c = t.idempotency_keys.c
         old = time_text(datetime.now(UTC) - timedelta(days=REMEMBERED_DAYS))
         self.connection.execute(sa.delete(t.idempotency_keys).where(c.company == self.caller.company, c.created_at < old))
-
-    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self.connection.execute(sa.insert(table), rows)
-
-    def _flush_resources(self, changed: list[tuple[str, Row | None, Row | None]]) -> None:
-        gone = [_names(a) for a, before, after in changed if before and not after]
-        new = [(a, after) for a, before, after in changed if after and not before]
-        other = [(a, after) for a, before, after in changed if before and after and before is not after]
-        company = self.caller.company
-        r = t.resources.c
-        this = (r.company == company, r.kind == sa.bindparam("b_kind"), r.key == sa.bindparam("b_key"))
-        if gone:
-            self.connection.execute(sa.delete(t.resources).where(*this), gone)
-        if other:
-            columns: dict[str, Any] = {
-                n: sa.bindparam(f"b_{n}") for n in ("id", "version", "attributes", "observed", "created_at", "updated_at")
-            }
-            self.connection.execute(sa.update(t.resources).where(*this).values(columns), [_bound(a, row) for a, row in other])
-        self._insert(t.resources, [_columns(company, a, row) for a, row in new])
-        self._count(gone, new)
-
-    def _count(self, gone: list[dict[str, Any]], new: list[tuple[str, Row]]) -> None:
-        delta: dict[str, int] = {}
-        for names in gone:
-            delta[names["b_kind"]] = delta.get(names["b_kind"], 0) - 1
-        for address, _ in new:
-            kind = address.partition("/")[0]
-            delta[kind] = delta.get(kind, 0) + 1
-        c = t.totals.c
-        for kind, number in delta.items():
-            this = (c.company == self.caller.company, c.kind == kind)
-            if not self.connection.execute(sa.update(t.totals).where(*this).values(total=c.total + number)).rowcount:
-                self.connection.execute(sa.insert(t.totals).values(company=self.caller.company, kind=kind, total=number))
-
-    def _flush_links(self, changed: list[tuple[str, Row | None, Row | None]]) -> None:
-        gone: list[dict[str, Any]] = []
-        new: list[dict[str, Any]] = []
-        for address, before, _ in changed:
-            old = dict.fromkeys(self.shapes.address(address).links(address, before.attributes)) if before else {}  # type: ignore[arg-type]
-            fresh = dict.fromkeys(self._links[address])
-            gone.extend({"b_target": k.target, "b_source": address, "b_path": k.path} for k in old if k not in fresh)
-            new.extend(
-                {"company": self.caller.company, "target": k.target, "source": address, "path": k.path, "rule": k.rule}
-                for k in fresh
-                if k not in old
-            )
-        c = t.links.c
-        this = (c.target == sa.bindparam("b_target"), c.source == sa.bindparam("b_source"), c.path == sa.bindparam("b_path"))
-        if gone:
-            self.connection.execute(sa.delete(t.links).where(c.company == self.caller.company, *this), gone)
-        self._insert(t.links, new)
-
-
-def _names(address: str) -> dict[str, Any]:
-    kind, _, key = address.partition("/")
-    return {"b_kind": kind, "b_key": key}
-
-
-def _columns(company: str, address: str, row: Row) -> dict[str, Any]:
-    kind, _, key = address.partition("/")
-    return {
-        "company": company,
-        "kind": kind,
-        "key": key,
-        "id": row.id,
-        "version": row.version,
-        "attributes": row.text,
-        "observed": row.observed,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
-
-
-def _bound(address: str, row: Row) -> dict[str, Any]:
-    return {f"b_{name}": value for name, value in _columns("", address, row).items() if name != "company"}
