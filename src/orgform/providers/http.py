@@ -15,6 +15,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from orgform.providers import lean  # noqa: F401  before httpx
+
+# isort: split
 import httpx
 
 from orgform.codec import DecodeError, Struct, decode, encode
