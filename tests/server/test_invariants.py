@@ -191,8 +191,8 @@ def test_a_rename_is_followed_by_everything(api: Api) -> None:
     assert api.attributes("feature/flag")["owner"] == "z@acme.com"
     assert api.item("membership/new/z@acme.com")["id"] == store_id
     assert api.addresses("workspace") == ["workspace/below", "workspace/new"]
-        address = "membership/new/group:g"
-        renamed = next(e for e in api.events(address=address) if (e["action"], e["address"]) == ("rename", address))
+    address = "membership/new/group:g"
+    renamed = next(e for e in api.events(address=address) if (e["action"], e["address"]) == ("rename", address))
     assert (renamed["before"], renamed["after"]) == ({"address": "membership/old/group:g"}, {"address": "membership/new/group:g"})
 
 
