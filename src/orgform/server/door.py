@@ -25,6 +25,11 @@ from orgform.server.work import Caller
 
 _MEDIA_TYPES = ("application/json", "application/merge-patch+json")
 _ACCEPTED = {"accept-patch": ", ".join(_MEDIA_TYPES)}
+_STORE_DETAILS = {
+    "busy": "the server's database cannot be had just now; try again",
+    "lost": "the server lost its database on the way: whether this was done is not known",
+    "failed": "the server's database failed; nothing was done, and the server's log says why",
+}
 _READING = frozenset({"GET", "HEAD"})
 #: where a request's scope holds its caller once it is known, for logs and counters
 CALLER = "orgform.caller"
@@ -58,7 +63,7 @@ class Door:
             except Problem as e:
                 return problem_response(e)
             except StoreError as e:
-                return problem_response(_store_problem(e))
+                return problem_response(self._store_problem(http, e))
             except Exception:
                 if self.inline:
                     raise  # to who called, in the same process
@@ -116,6 +121,16 @@ class Door:
         except ClientDisconnect as e:
             raise Problem(400, "cut-off", "the request ended before its body did") from e
         return b"".join(parts)
+
+    def _store_problem(self, http: HttpRequest, error: StoreError) -> Problem:
+        """Where the database is, is no client's business: they are told what it means for them, the log the rest."""
+        detail = error.message
+        if not self.inline:
+            LOGGER.error("%s", error.message, extra={"request": http.scope.get(REQUEST_ID)})
+            detail = _STORE_DETAILS["lost" if error.lost else "busy" if error.busy else "failed"]
+        if error.busy:
+            return Problem(503, "busy", detail, headers={"retry-after": "1"})
+        return Problem(500, "storage-lost" if error.lost else "storage", detail)
 
     def _too_large(self) -> Problem:
         return Problem(413, "body-too-large", f"a body has at most {self.largest_body} bytes")
@@ -179,12 +194,6 @@ def _check_media_type(http: HttpRequest, body: bytes) -> None:
     given = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and given not in _MEDIA_TYPES:
         raise Problem(415, "media-type", f"the body is to be application/json, not {given or 'of no type'}", headers=_ACCEPTED)
-
-
-def _store_problem(error: StoreError) -> Problem:
-    if error.busy:
-        return Problem(503, "busy", error.message, headers={"retry-after": "1"})
-    return Problem(500, "storage-lost" if error.lost else "storage", error.message)
 
 
 def problem_response(problem: Problem) -> Response:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from orgform.errors import OrgformError
 
 # Connections that the kernel takes while the event loop is busy.
 BACKLOG = 1024
-_FREE_PORT_TRIES = 5
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 Address = tuple[int, tuple[str, int]]
@@ -38,16 +38,18 @@ def is_loopback(addresses: list[Address]) -> bool:
     return all(ipaddress.ip_address(address[0].partition("%")[0]).is_loopback for _, address in addresses)
 
 
-def bound(host: str, port: int, addresses: list[Address]) -> list[socket.socket]:
+@contextmanager
+def bound(host: str, port: int, addresses: list[Address]) -> Iterator[list[socket.socket]]:
     """Sockets that are bound and do not listen yet, all on one port: with port 0 on one that is free. Raises `ListenError`."""
-    tries = _FREE_PORT_TRIES if port == 0 else 1
-    for left in reversed(range(tries)):
-        try:
-            return _bound_together(port, addresses)
-        except OSError as e:
-            if not (left and e.errno == errno.EADDRINUSE):
-                raise _told(host, port, e) from e
-    raise AssertionError("the last try returns or raises")
+    try:
+        sockets = _bound_together(port, addresses)
+    except OSError as e:
+        raise _told(host, port, e) from e
+    try:
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
 
 
 def listen(host: str, port: int, sockets: list[socket.socket]) -> None:

@@ -7,33 +7,43 @@ finished, the second one at once.
 from __future__ import annotations
 
 import asyncio
-import logging
+import gc
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 import uvicorn
 
 from orgform.codec import Struct
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from orgform.kinds import Kinds
-from orgform.server import listen
-from orgform.server.app import LARGEST_BODY, create_app
+from orgform.redaction import keep_secret
+from orgform.server import listen, tables, wire
+from orgform.server.app import LARGEST_BODY, create_app, default_caller
+from orgform.server.door import Identify
+from orgform.server.health import public_routes
+from orgform.server.limits import Limiter, limited
+from orgform.server.log import Log
+from orgform.server.observe import Metrics, Observer
 from orgform.server.store import Store
+from orgform.server.tokens import identify_by_token
+from orgform.server.verification import Resolver
 
-if TYPE_CHECKING:
-    from orgform.server.door import Identify
-
-LOGGER = logging.getLogger("orgform.server")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A server lives long, unlike a command: garbage is looked for more often than a command does, and not among what is there from the start.
+_GARBAGE = (20_000, 20, 50)
 
 
 class Settings(Struct, frozen=True):
-    """What `orgform serve` was told. `rate_limit`: requests a minute for each token; `largest_body`: bytes; `grace`: seconds."""
+    """What `orgform serve` was told. `rate_limit`: requests a minute for each token; `largest_body`: bytes; `grace`: seconds.
+
+    `by_environment`: the database was named by ORGFORM_DATABASE, so that hints need not name it.
+    """
 
     database: str = "orgform.db"
     host: str = "127.0.0.1"
@@ -45,28 +55,66 @@ class Settings(Struct, frozen=True):
     resolver: str = ""
     grace: float = 30
     log_format: str = "json"
+    by_environment: bool = False
 
 
-def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None]) -> int:
-    """Serves until a signal comes; the exit code. `announce` is called with one line when it listens.
+def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None], note: Callable[[str], None]) -> int:
+    """Serves until a signal comes; the exit code. `announce` gets one line when it listens, `note` what the operator may want to know.
 
     Raises `UsageError`, `ListenError` and `StoreError` before that.
     """
+    _keep_password(settings.database)
     addresses = listen.addresses_of(settings.host, settings.port)
     if settings.without_tokens and not listen.is_loopback(addresses):
         raise UsageError(
-            f"without tokens anybody who reaches {settings.host} could change everything",
-            hint="leave out --without-tokens and make a token with `orgform token create`, or listen on 127.0.0.1",
+            f"--without-tokens with --host {settings.host}: anybody who reaches it could change everything",
+            hint="make a token with `orgform token create` and leave out --without-tokens, or listen on 127.0.0.1",
         )
-    sockets = listen.bound(settings.host, settings.port, addresses)
-    with closing(Store(settings.database)) as store:
+    with closing(Store(settings.database)) as store, listen.bound(settings.host, settings.port, addresses) as sockets:
         with store.transaction():
-            pass
-        server = _Server(store, settings, kinds, lambda: announce(_first_line(settings, store, sockets)))
-        with server.signals():
+            pass  # opened, made or brought up to date before anybody can connect
+        if not settings.without_tokens and not _has_tokens(store):
+            note(_token_hint(settings, store))
+        log = Log(settings.log_format)
+        server = _Server(store, settings, kinds, log, lambda: announce(_first_line(settings, store, sockets)))
+        with log.collecting(), server.signals():
             listen.listen(settings.host, settings.port, sockets)
             server.run(sockets)
     return EXIT_OK
+
+
+def application(store: Store, settings: Settings, kinds: Kinds, log: Log, stopping: Callable[[], bool]) -> Observer:
+    """The whole application as a process serves it. `stopping`: whether the process is about to end."""
+    identify: Identify = default_caller if settings.without_tokens else identify_by_token(store)
+    if settings.rate_limit:
+        identify = limited(identify, Limiter(store, settings.rate_limit))
+    metrics = Metrics(store.connections_in_use)
+    app = create_app(
+        store,
+        kinds,
+        identify=identify,
+        invite=settings.invite,
+        largest_body=settings.largest_body,
+        public=public_routes(store, metrics, stopping),
+        resolver=Resolver(settings.resolver) if settings.resolver else None,
+    )
+    return Observer(app, log, metrics, collections=[kind.api for kind in kinds.values()], stopping=stopping)
+
+
+def _keep_password(database: str) -> None:
+    """From now on no error and no log line shows it."""
+    with suppress(sa.exc.ArgumentError, ValueError):
+        keep_secret(sa.make_url(database).password or "")
+
+
+def _has_tokens(store: Store) -> bool:
+    with store.reading() as connection:
+        return connection.execute(sa.select(tables.tokens.c.id).limit(1)).first() is not None
+
+
+def _token_hint(settings: Settings, store: Store) -> str:
+    database = "" if settings.by_environment else f" --database {shlex.quote(store.name)}"
+    return f"There are no tokens yet, so nobody may ask anything. Make one: orgform token create{database} --company default --scope write"
 
 
 def _first_line(settings: Settings, store: Store, sockets: list[socket.socket]) -> str:
@@ -75,23 +123,18 @@ def _first_line(settings: Settings, store: Store, sockets: list[socket.socket]) 
     return f"orgform serves {listen.url_of(settings.host, sockets)}{how} on {store.name}\n"
 
 
-def _identify(settings: Settings, store: Store) -> Identify | None:
-    if settings.without_tokens:
-        return None
-    from orgform.server.tokens import identify_by_token
-
-    return identify_by_token(store)
-
-
 class _Server(uvicorn.Server):
-    def __init__(self, store: Store, settings: Settings, kinds: Kinds, announce: Callable[[], None]) -> None:
-        app = create_app(store, kinds, identify=_identify(settings, store), invite=settings.invite, largest_body=settings.largest_body)
-        super().__init__(_config(app))
+    """uvicorn's, with signals, first line and last wait of our own."""
+
+    def __init__(self, store: Store, settings: Settings, kinds: Kinds, log: Log, announce: Callable[[], None]) -> None:
+        observer = application(store, settings, kinds, log, lambda: self.should_exit)
+        super().__init__(_config(observer))
+        self.log = log
         self.grace = settings.grace
         self.announce = announce
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Ours are there already, from before the first connection."""
         yield
 
@@ -111,23 +154,29 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE)
         self.announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().call_later(self.grace, self._cut_off)
+        self.log.write("stopping", in_flight=len(self.server_state.tasks), grace=f"{self.grace:g} s")
+        last = asyncio.get_running_loop().call_later(self.grace, self._cut_off)
         await super().shutdown(sockets)
+        last.cancel()
+        self.log.write("stopped")
 
     def _cut_off(self) -> None:
         """Threads cannot be ended, so the process is; what they have not committed is undone by the database."""
-        LOGGER.error("%d requests were cut off: they took longer than the grace of %g s", len(self.server_state.tasks), self.grace)
+        self.log.write("cut-off", in_flight=len(self.server_state.tasks), grace=f"{self.grace:g} s")
         os._exit(EXIT_FAILED)
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(observer: Observer) -> uvicorn.Config:
+    protocol = type("Protocol", (wire.Protocol,), {"observer": observer})
     return uvicorn.Config(
-        app,
+        observer,
         loop="asyncio",
-        http="h11",
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -135,4 +184,6 @@ def _config(app: Any) -> uvicorn.Config:
         workers=1,
         server_header=False,
         backlog=listen.BACKLOG,
+        timeout_keep_alive=wire.KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=wire.LARGEST_HEAD,
     )

@@ -136,6 +136,11 @@ class Store:
         with self._failures(), self._probe.connect() as connection:
             connection.execute(sa.select(sa.literal(1))).all()
 
+    def connections_in_use(self) -> int:
+        """Of the database's, in this process, now."""
+        pool = self._engine.pool if self._engine is not None else None
+        return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that writes and is tied to no company; commits at the end, or undoes everything.

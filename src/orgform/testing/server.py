@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
@@ -80,14 +80,13 @@ def running_server(
     flags = [*(["--invite"] if invite else []), *(["--without-tokens"] if without_tokens else [])]
     command = [sys.executable, *program, "serve", "--port", str(port), *flags, *options]
     environment = {**os.environ, "ORGFORM_DATABASE": str(database), **(environ or {})}
-    with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process:
-            server = RunningServer("", str(database), process, log)
-            try:
-                server.url = _address(server)
-                yield server
-            finally:
-                server.stop()
+    with ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile())
+        started = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        server = RunningServer("", str(database), stack.enter_context(started), log)
+        stack.callback(server.stop)
+        server.url = _address(server)
+        yield server
 
 
 def _address(server: RunningServer) -> str:

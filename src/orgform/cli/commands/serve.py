@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 MEGABYTE = 1024 * 1024
 
@@ -52,5 +53,7 @@ def command(**values: Any) -> int:
     from orgform.server.serve import Settings, serve
 
     paper = screen({})
-    largest_body = values.pop("largest_body") * MEGABYTE
-    return serve(Settings(**values, largest_body=largest_body), load_kinds(), announce=paper.result)
+    source = click.get_current_context().get_parameter_source("database")
+    values["largest_body"] *= MEGABYTE
+    settings = Settings(**values, by_environment=source is ParameterSource.ENVIRONMENT)
+    return serve(settings, load_kinds(), announce=paper.result, note=paper.note)
