@@ -17,7 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peers, report, writes
+from benchmarks import loading, peers, report, writes
 from benchmarks.api import Api
 from benchmarks.companies import SIZES, Size, described, terraform_answer, touch_members, write_company
 from benchmarks.measure import Command, interleaved, run
@@ -46,6 +46,7 @@ def measure(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[st
     result["creates"] = writes.in_batches(work, size.members)
     if size.members in report.LATENCY_CREATES:
         result["latency"] = writes.behind_latency(work, size.members)
+    result["bulk"] = loading.measure(work, size.members)
     return result | {"targets": report.targets(result)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ LIMITS: dict[str, dict[str, float]] = {
 #: how many creates are applied call by call over a slow network: fewer would measure the start of the process, more take minutes
 LATENCY_CREATES = (1_000, 10_000)
 HEADINGS = ("process", "seconds", "fastest-slowest", "own CPU s", "peak MB", "ratio to plan")
+BULK_HEADINGS = ("bulk loading", "a second", "floor, a second", "times as many")
 EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
 OPENLY = (
     "Most of the gain over Terraform is paginated lists instead of a request for each resource, and Terraform's blocks here make no "
@@ -70,13 +72,15 @@ def _at_least(name: str, limit: float | None, value: float | None) -> dict[str, 
 
 
 def text(result: dict[str, Any]) -> str:
-    rows = [HEADINGS]
-    rows += _measured_rows(result)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
-    table = [
+    tables = [*_columns([HEADINGS, *_measured_rows(result)]), "", *_columns([BULK_HEADINGS, *_bulk_rows(result)])]
+    return "\n".join([headline(result), "", *tables, "", *_facts(result), "", *_verdicts(result), "", OPENLY])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
         "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows
     ]
-    return "\n".join([headline(result), "", *table, "", *_facts(result), "", *_verdicts(result), "", OPENLY])
 
 
 def headline(result: dict[str, Any]) -> str:
@@ -112,7 +116,40 @@ def _facts(result: dict[str, Any]) -> list[str]:
         *_latency_facts(result),
         f"apply of all {sum(result['resources'].values()):,} resources: {load['seconds']} s, {load['calls']} calls",
         f"calls of a no-op plan: {sum(calls.values())} (" + ", ".join(f"{name} {n}" for name, n in sorted(calls.items())) + ")",
+        *_bulk_facts(result),
         *result["skipped"],
+    ]
+
+
+def _bulk_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Writes beside the same rows by plain SQL; pages beside ready JSON out of a table, and beside a server that does nothing else."""
+    bulk, rows = result["bulk"], []
+    for name, database in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        found = bulk[name]
+        if isinstance(found, str):
+            continue
+        writes, reads = found["writes"]["per_second"], found["reads"]["per_second"]
+        rows += [
+            _bulk_row(f"{database}: writes in batches of 1,000, beside the same rows by SQL", writes, found["write_floor"]["per_second"]),
+            _bulk_row(f"{database}: pages of 1,000, beside ready JSON out of a table", reads, found["read_floor"]["per_second"]),
+            _bulk_row(f"{database}: pages of 1,000, beside a plain server of one ready page", reads, bulk["plain"]),
+        ]
+    return rows
+
+
+def _bulk_row(name: str, ours: float, floor: float) -> tuple[str, ...]:
+    return (name, f"{ours:,.0f}", f"{floor:,.0f}", f"{floor / ours:.1f}")
+
+
+def _bulk_facts(result: dict[str, Any]) -> list[str]:
+    bulk = result["bulk"]
+    found = [numbers for numbers in (bulk["sqlite"], bulk["postgresql"]) if not isinstance(numbers, str)]
+    first = found[0]
+    return [
+        f"bulk loading: {first['writes']['operations']:,} creates ({bulk['members']:,} members, {3 * bulk['members']:,} memberships and "
+        f"their workspaces) and {first['reads']['pages']:,} pages over HTTP with a token, one client; the floors write and read in the "
+        "process that measures, without HTTP; PostgreSQL runs without fsync on both sides",
+        *(text for text in (bulk["sqlite"], bulk["postgresql"]) if isinstance(text, str)),
     ]
 
 
@@ -143,9 +180,16 @@ def write_docs(page: Path, result: dict[str, Any]) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    lines = [headline(result), "", f"| {' | '.join(HEADINGS)} |", "|---|" + "--:|" * (len(HEADINGS) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in _measured_rows(result)]
-    lines += ["", "| target | | measured | |", "|---|--:|--:|---|"]
     said = {True: "held", False: "**not held**", None: "not measured"}
-    lines += [f"| {t['target']} | at {t['at']} {t['limit']} | {t['measured']} | {said[t['held']]} |" for t in result["targets"]]
-    return "\n".join([*lines, "", *(f"- {fact}" for fact in _facts(result))])
+    verdicts = [(t["target"], f"at {t['at']} {t['limit']}", str(t["measured"]), said[t["held"]]) for t in result["targets"]]
+    tables = [
+        *_markdown_table(HEADINGS, _measured_rows(result)),
+        *_markdown_table(("target", "", "measured", "verdict"), verdicts),
+        *_markdown_table(BULK_HEADINGS, _bulk_rows(result)),
+    ]
+    return "\n".join([headline(result), "", *tables, *(f"- {fact}" for fact in _facts(result))])
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
