@@ -14,6 +14,7 @@ from typing import Any
 
 from orgform.codec import Struct, decode, replace, to_builtins
 from orgform.diagnostics import Diagnostic
+from orgform.domains import Domain, Domains, domains, verify_domains
 from orgform.errors import UsageError
 from orgform.kinds import Kinds, load_kinds, schema_folder
 from orgform.model import AccessItem, Address, Live, Plan, Report, kind_of
@@ -22,6 +23,8 @@ from orgform.options import Confirm, Listener, Options, Progress
 
 __all__ = [
     "Confirm",
+    "Domain",
+    "Domains",
     "Exported",
     "Listener",
     "Options",
@@ -30,6 +33,7 @@ __all__ = [
     "access",
     "apply",
     "cache_folder",
+    "domains",
     "export",
     "history",
     "init",
@@ -38,6 +42,7 @@ __all__ = [
     "providers",
     "schema",
     "validate",
+    "verify_domains",
 ]
 
 
@@ -90,10 +95,11 @@ def apply(
     When `approve` says no, the report's outcome is `declined`. `stop`: set it to finish what is in flight and return (outcome
     `interrupted`).
     """
-    from orgform.running import check_saved, execute, judge_saved, plan_now, refuse
+    from orgform.ledger import new_run
+    from orgform.running import check_saved, check_writable, execute, judge_saved, plan_now, refuse
 
-    config = load(options, load_kinds())
-    with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm) as targets:
+    config, run = load(options, load_kinds()), new_run()
+    with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm, run=run) as targets:
         if saved:
             check_saved(saved, targets, options)
             targets = {name: targets[name] for name in saved.targets}
@@ -103,9 +109,10 @@ def apply(
             else:
                 made, snapshot = plan_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
             refuse(made)
+            check_writable(made, targets)
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
-            return made, execute(options, made, targets, snapshot.live, ledger, lock, listen, stop)
+            return made, execute(options, made, targets, snapshot.live, ledger, lock, run, listen, stop)
 
 
 def load_plan(path: Path) -> Plan:

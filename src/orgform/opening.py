@@ -72,10 +72,13 @@ def opened_ledger(options: Options, *, create: bool) -> Iterator[Ledger]:
 
 
 @contextmanager
-def opened_targets(options: Options, config: Config, ledger: Ledger, confirm: Confirm | None) -> Iterator[dict[str, OpenTarget]]:
+def opened_targets(
+    options: Options, config: Config, ledger: Ledger, confirm: Confirm | None, *, run: str = ""
+) -> Iterator[dict[str, OpenTarget]]:
+    """`run`: of an apply, so that the live systems know which one wrote."""
     from orgform.targets import Opening, open_targets
 
-    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm)
+    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm, run)
     with open_targets(config, options.targets, opening) as targets:
         yield targets
 

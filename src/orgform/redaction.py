@@ -14,7 +14,7 @@ from urllib.parse import quote
 MASK = "(secret)"
 # A shorter value would be found inside of innocent words.
 _SHORTEST_MASKED = 4
-# A server's token, `orgform_ID_SECRET`. The id may be seen, it says which one to revoke. A part of the secret is masked as well: text is cut.
+# A server's token, `orgform_ID_SECRET`. The id may be seen: it says which one to revoke. Half a secret is masked, too.
 _TOKEN = re.compile(r"(orgform_[a-z0-9]{12}_)[a-z0-9_-]{16,}", re.ASCII | re.IGNORECASE)
 
 

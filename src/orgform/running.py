@@ -184,6 +184,12 @@ def refuse(made: Plan) -> None:
         raise GuardRefused(f"refused by {names}; nothing was done", made, hint="each verdict above names its override")
 
 
+def check_writable(made: Plan, targets: Mapping[str, OpenTarget]) -> None:
+    """One sentence before the first write, in place of a failure for each change. Raises `ProviderError`."""
+    for name in sorted({change.target for change in made.changes}):
+        targets[name].provider.check_writable()
+
+
 def check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options) -> None:
     from orgform.planfile import AGAIN as again
 
@@ -208,6 +214,7 @@ def execute(
     live: Mapping[Address, Live],
     ledger: Ledger,
     lock: Any,
+    run: str,
     listen: Listener | None,
     stop: threading.Event | None,
 ) -> Report:
@@ -224,7 +231,7 @@ def execute(
 
     systems = {name: t.key for name, t in targets.items()}
     claims = {kind: name for name, t in targets.items() for kind in t.kinds}
-    recorder = ledger.begin_run(lock, made, systems, actor(), claims=claims)
+    recorder = ledger.begin_run(lock, made, systems, actor(), run, claims=claims)
     recorder.remember(memory)
     report = apply_plan(
         made,

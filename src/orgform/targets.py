@@ -43,7 +43,10 @@ class Snapshot(Struct, frozen=True):
 
 
 class Opening(Struct, frozen=True):
-    """What opening needs besides the config. `allow_target`: `NAME=ORIGIN`; `confirm` is asked for a pair nobody allowed yet."""
+    """What opening needs besides the config. `allow_target`: `NAME=ORIGIN`; `confirm` is asked for a pair nobody allowed yet.
+
+    `run`: the run that is going to write there, empty where nothing is.
+    """
 
     folder: Path
     kinds: Kinds
@@ -51,6 +54,7 @@ class Opening(Struct, frozen=True):
     max_wait: float = 30.0
     allow_target: tuple[str, ...] = ()
     confirm: Confirm | None = None
+    run: str = ""
 
 
 @contextmanager
@@ -110,7 +114,8 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         return resolve(reference, opening.folder, os.environ)
 
     with shown_without_secrets():
-        provider = _Discreet(spec.open(TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait)))
+        context = TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run)
+        provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
     return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))
 
@@ -147,6 +152,10 @@ class _Discreet(Provider):
     def own_member(self) -> Address | None:
         with shown_without_secrets():
             return self._provider.own_member()
+
+    def check_writable(self) -> None:
+        with shown_without_secrets():
+            self._provider.check_writable()
 
     def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
         with shown_without_secrets():

@@ -39,7 +39,9 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         how, collection = self.path.split("/")[1], self.path.split("/")[3].partition("?")[0]
-        if collection == "audit-events" or (how in ("one", "long", "write") and collection != "members") or how in ("write", "good"):
+        if collection == "whoami" and how != "who":
+            self.answer(200, {"company": "default", "actor": "ci", "scope": "write", "token": "abc", "member": None, "expires_at": None})
+        elif collection == "audit-events" or (how in ("one", "long", "write") and collection != "members") or how in ("write", "good"):
             self.answer(200, {"items": [], "next": None, "total": 0})
         else:
             self.echo(how)
@@ -124,7 +126,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Case:
     return Case(tmp_path, url, request.param)
 
 
-@pytest.mark.parametrize("how", ["every", "title", "type", "redirect", "shape", "reason", "encoded"])
+@pytest.mark.parametrize("how", ["who", "every", "title", "type", "redirect", "shape", "reason", "encoded"])
 def test_when_nothing_can_be_read(case: Case, how: str) -> None:
     for words in (("plan",), ("plan", "--format", "json"), ("export",), ("apply", "--yes", "--format", "github")):
         done = case.run(how, *words)

@@ -33,6 +33,11 @@ def page(*keys: str, next: str | None = None, total: int | None = None) -> bytes
     return answer(200, {"items": items, "next": next, "total": len(keys) if total is None else total})
 
 
+def whoami(**said: Any) -> bytes:
+    known = {"company": "default", "actor": "ci", "scope": "write", "token": "abc", "member": None, "expires_at": None}
+    return answer(200, {**known, **said})
+
+
 @contextmanager
 def talking_to(tmp_path: Path, kinds: Kinds, *steps: Step) -> Iterator[tuple[Provider, Script]]:
     with scripted(*steps) as script, closing(remote.open(context(tmp_path, kinds, {"url": script.url}))) as provider:
@@ -79,14 +84,15 @@ def test_an_address_that_cannot_be_one_is_said() -> None:
 
 
 def test_the_token_is_read_when_it_is_used_and_sent(tmp_path: Path, kinds: Kinds) -> None:
-    with scripted(page()) as script:
+    with scripted(whoami(), page()) as script:
         options = {"url": script.url, "token": "env:ACME_TOKEN"}
         with closing(remote.open(context(tmp_path, kinds, options, secret="geheim", run="r1"))) as provider:
             list(provider.read(["member"]))
-        headers = script.received[0].headers
-        assert headers["authorization"] == "Bearer geheim"
-        assert headers["user-agent"].startswith("orgform/")
-        assert headers["user-agent"].endswith(" (run r1)")
+        assert script.paths == ["/v1/whoami", "/v1/members?limit=1000"]
+        for request in script.received:
+            assert request.headers["authorization"] == "Bearer geheim"
+            assert request.headers["user-agent"].startswith("orgform/")
+            assert request.headers["user-agent"].endswith(" (run r1)")
 
 
 def test_ca_is_relative_to_the_folder(tmp_path: Path, kinds: Kinds) -> None:

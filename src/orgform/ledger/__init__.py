@@ -5,6 +5,6 @@ survives `kill -9` and a power cut. Attributes that `base` returns are shared be
 """
 
 from orgform.ledger.lock import Lock
-from orgform.ledger.store import Ledger, RecordedChange, RunRecorder, open_ledger
+from orgform.ledger.store import Ledger, RecordedChange, RunRecorder, new_run, open_ledger
 
-__all__ = ["Ledger", "Lock", "RecordedChange", "RunRecorder", "open_ledger"]
+__all__ = ["Ledger", "Lock", "RecordedChange", "RunRecorder", "new_run", "open_ledger"]

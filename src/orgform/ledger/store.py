@@ -97,11 +97,11 @@ class Ledger:
             yield lock
 
     def begin_run(
-        self, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, *, claims: Mapping[str, str] | None = None
+        self, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, run: str = "", *, claims: Mapping[str, str] | None = None
     ) -> RunRecorder:
-        """Writes down what is going to be tried, before anything is. `systems`: target -> system; `claims`: kind -> target, needed
-        where there are several targets."""
-        return RunRecorder(self._to_write(), lock, plan, systems, actor, claims or {}, self._noted)
+        """Writes down what is going to be tried, before anything is. `systems`: target -> system; `run`: of `new_run`, where it is known
+        already; `claims`: kind -> target, needed where there are several targets."""
+        return RunRecorder(self._to_write(), lock, plan, systems, actor, run or new_run(), claims or {}, self._noted)
 
     def history(self, run: str | None = None) -> dict[str, Any]:
         """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried.
@@ -156,10 +156,11 @@ class RunRecorder:
         plan: Plan,
         systems: Mapping[str, str],
         actor: str,
+        run: str,
         claims: Mapping[str, str],
         noted: Mapping[tuple[str, str], _Noted],
     ) -> None:
-        self.run = _new_run()
+        self.run = run
         self._connection = connection
         self._lock = lock
         self._plan = plan
@@ -350,7 +351,7 @@ def _text(value: object) -> str | None:
     return None if value is None else encode(value).decode()
 
 
-def _new_run() -> str:
+def new_run() -> str:
     """Sorts by time, and is unique among all ledgers: idempotency keys are made from it."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 

@@ -130,6 +130,11 @@ class Provider(ABC):
         """The member that the credentials belong to, where they belong to one."""
         return None
 
+    def check_writable(self) -> None:
+        """Asked once before an apply begins, where there is something to write. Raises `ProviderError` where nothing may be written at
+        all: with a token that may read only, say. What it cannot know is no reason to."""
+        return
+
     def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
         """Who last changed these, where the platform keeps an audit log. Asked of resources that drifted."""
         return {}

@@ -24,7 +24,7 @@ def _open_local(context: TargetContext) -> Provider:
 
 
 def _open_remote(context: TargetContext) -> Provider:
-    from orgform.providers.orgform.client import open_remote
+    from orgform.providers.orgform.by_url import open_remote
 
     return open_remote(context)
 
@@ -73,6 +73,13 @@ remote = ProviderSpec(
                 "examples": ["https://api.acme.example"],
             },
             "token": {"type": "string", "minLength": 1, "description": "Reference to the bearer token: env:NAME or file:PATH."},
+            "batch": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": _BATCH,
+                "default": _BATCH,
+                "description": "Changes that one call holds at most, for a gateway with small limits; 1: no batch.",
+            },
             "ca": {"type": "string", "minLength": 1, "description": "PEM file of the authorities to trust, relative to the config folder."},
         },
         "required": ["url"],

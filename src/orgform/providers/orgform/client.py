@@ -16,17 +16,18 @@ from urllib.parse import quote
 from orgform import __version__
 from orgform.codec import Struct
 from orgform.collector import paused_collector
-from orgform.errors import OrgformError, ReadFailed
+from orgform.errors import OrgformError, ProviderError, ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Attribution, Live, key_of
 from orgform.providers.base import Capabilities, Challenge, Operation, Provider, ReadResult, Result, TargetContext
-from orgform.providers.http import HttpError, InProcessTransport, Session
+from orgform.providers.http import Answer, HttpError, InProcessTransport, Session
 
 OWN_CLIENT = "orgform/"
 MOST_ATTRIBUTIONS = 50
 READS = 3
 # The code with which the server says that its database failed and all was undone.
 UNDONE = "storage"
+_METHODS = {"create": "POST", "update": "PATCH", "delete": "DELETE"}
 # Of our challenges -> of what the API observes of a resource.
 CHALLENGE_WORDS = {"record": "record", "value": "value", "type": "type", "expires": "expires_at", "detail": "detail"}
 
@@ -68,12 +69,25 @@ class Events(Struct, frozen=True):
 class AdminApi(Provider):
     """A company behind orgform's admin API."""
 
-    def __init__(self, session: Session, kinds: Kinds, capabilities: Capabilities, system: str, *, run: str = "") -> None:
+    def __init__(
+        self,
+        session: Session,
+        kinds: Kinds,
+        capabilities: Capabilities,
+        system: str,
+        *,
+        run: str = "",
+        own: Address | None = None,
+        reads_only: str | None = None,
+    ) -> None:
+        """`own`: the member that the token belongs to. `reads_only`: id of a token that may read only, None where it may write."""
         self.capabilities = capabilities
         self._session = session
         self._kinds = kinds
         self._system = system
         self._run = run
+        self._own = own
+        self._reads_only = reads_only
 
     @property
     def system(self) -> str:
@@ -82,6 +96,16 @@ class AdminApi(Provider):
     def close(self) -> None:
         self._session.close()
 
+    def own_member(self) -> Address | None:
+        return self._own
+
+    def check_writable(self) -> None:
+        if self._reads_only is not None:
+            raise ProviderError(
+                f"the token {self._reads_only} of {self._system} may read only, so nothing was tried",
+                hint="apply with a token that `orgform token create --scope write` made",
+            )
+
     # Reading
 
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
@@ -89,7 +113,7 @@ class AdminApi(Provider):
         for kind in kinds:
             result, error = self._read_kind(kind)
             if error is not None and not (reached or result.resources) and _of_the_whole(error):
-                raise ReadFailed(f"cannot read {self._system}: {error.message}", hint=error.hint) from error
+                raise ReadFailed(f"cannot read {self._system}: {error.message}", hint=_way_out(error)) from error
             reached = True
             yield result
 
@@ -129,8 +153,30 @@ class AdminApi(Provider):
         results: list[Result] = []
         rest = iter(operations)
         while chunk := list(islice(rest, self.capabilities.batch)):
-            results.extend(self._write_batch(chunk))
+            alone = self.capabilities.batch == 1 and _has_route(chunk[0])
+            results.extend([self._write_one(chunk[0])] if alone else self._write_batch(chunk))
         return results
+
+    def _write_one(self, o: Operation) -> Result:
+        """By the resource's own route, for gateways that let no batch pass."""
+        written = self._written(o)
+        path = f"/v1/{written['collection']}"
+        headers = {"idempotency-key": written["idempotency_key"]}
+        if o.etag is not None:
+            headers["if-match"] = o.etag if o.etag == "*" else f'"{o.etag}"'
+        body: dict[str, Any] | None = None if o.action == "delete" else {"attributes": o.attributes}
+        if body is not None and (o.action == "create" or o.moved_from):
+            body["key"] = key_of(o.address)
+        if o.action != "create":
+            path += f"/{quote(written['key'], safe='/:@')}"
+        try:
+            answer: Answer[Any] = self._session.request(_METHODS[o.action], path, json=body, headers=headers, idempotent=True)
+        except HttpError as e:
+            # What a gateway says of its own routes says nothing of the resource.
+            if e.status in (404, 409, 412, 422) and e.code not in ("", "no-such-route", "no-such-collection"):
+                return _result(o, Done(e.status, problem={"code": e.code, "detail": e.detail}))
+            return _cut_off(e)
+        return Result("done", etag=answer.headers.get("etag", "").strip('"') or None)
 
     def _write_batch(self, operations: list[Operation]) -> list[Result]:
         body = {"operations": [self._written(o) for o in operations]}
@@ -140,7 +186,7 @@ class AdminApi(Provider):
             if e.status == 413 and len(operations) > 1:
                 half = len(operations) // 2
                 return [*self._write_batch(operations[:half]), *self._write_batch(operations[half:])]
-            return [Result("unknown" if e.maybe_done and e.code != UNDONE else "failed", e.message)] * len(operations)
+            return [_cut_off(e)] * len(operations)
         if len(answer.results) != len(operations):
             return [Result("unknown", f"the server answered {len(answer.results)} of {len(operations)} operations")] * len(operations)
         return [_result(o, done) for o, done in zip(operations, answer.results, strict=True)]
@@ -205,7 +251,7 @@ class LocalApi(AdminApi):
         self._store = Store(database)
         self._store.check()
         actor = _user()
-        client = _client(context.run)
+        client = client_name(context.run)
         app = create_app(
             self._store,
             context.kinds,
@@ -232,17 +278,7 @@ def open_local(context: TargetContext) -> Provider:
         raise ReadFailed(f"target {context.name}: {e.message}", hint=e.hint) from e
 
 
-def open_remote(context: TargetContext) -> Provider:
-    from orgform.providers.orgform import remote
-
-    url = str(context.options["url"]).rstrip("/")
-    token = context.secret("token") if "token" in context.options else None
-    ca = context.folder / context.options["ca"] if "ca" in context.options else None
-    session = Session(url, token=token, max_wait=context.max_wait, user_agent=_client(context.run), ca=ca)
-    return AdminApi(session, context.kinds, remote.capabilities, url, run=context.run)
-
-
-def _client(run: str) -> str:
+def client_name(run: str) -> str:
     return f"{OWN_CLIENT}{__version__}" + (f" (run {run})" if run else "")
 
 
@@ -256,6 +292,22 @@ def _user() -> str:
 def _of_the_whole(error: HttpError) -> bool:
     """Whether the failure is of the whole system rather than of one collection."""
     return error.code != "no-such-collection"
+
+
+def _way_out(error: HttpError) -> str:
+    if error.code == "no-token":
+        return "make a token with `orgform token create` at the server, and name it in the target: token: env:NAME"
+    return error.hint
+
+
+def _has_route(operation: Operation) -> bool:
+    """Whether a URL can name it: a path with `.` or `..` in it leads elsewhere."""
+    return not {".", ".."}.intersection(key_of(operation.moved_from or operation.address).split("/"))
+
+
+def _cut_off(error: HttpError) -> Result:
+    """A call that failed as a whole."""
+    return Result("unknown" if error.maybe_done and error.code != UNDONE else "failed", error.message)
 
 
 def _result(operation: Operation, done: Done) -> Result:
