@@ -19,8 +19,11 @@ from orgform.server.work import Work
 Method = Literal["create", "update", "delete"]
 
 
-class Ask(Struct, frozen=True):
-    """One operation as a client wrote it. `if_match`: etags, one of which the resource must have; `*`: it must exist."""
+class Ask(Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation as a client wrote it, in a batch letter for letter.
+
+    `if_match`: etags, one of which the resource must have; `*`: it must exist.
+    """
 
     method: Method
     collection: str
@@ -142,7 +145,7 @@ def create(work: Work, prepared: Prepared) -> Done:
         raise Problem(412, "precondition-failed", f"{address} is to be created, so no If-Match can hold")
     if work.get(address) is not None:
         raise conflict("exists", f"{address} exists already")
-    if work.shapes.kinds.is_builtin(address):
+    if address in work.shapes.builtin:
         raise invalid("built-in", f"{address} is built in and cannot be created", "/key")
     patch = prepared.ask.attributes
     shape.refuse_foreign(patch)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, encode
-from orgform.server.operations import Method
+from orgform.server.operations import Ask
 from orgform.server.problems import Problem, bad_request, invalid
 from orgform.server.store import time_text
 from orgform.server.work import Caller
@@ -53,20 +53,10 @@ class PatchBody(Struct, frozen=True, forbid_unknown_fields=True):
     key: str | UnsetType = UNSET
 
 
-class Operation(Struct, frozen=True, forbid_unknown_fields=True):
-    method: Method
-    collection: str
-    key: str = ""
-    attributes: dict[str, Any] = {}
-    new_key: str | UnsetType = UNSET
-    if_match: str | None = None
-    idempotency_key: str | None = None
-
-
 class BatchBody(Struct, frozen=True, forbid_unknown_fields=True):
     """`atomic`: either every operation is done, or none."""
 
-    operations: list[Operation]
+    operations: list[Ask]
     atomic: bool = False
 
 

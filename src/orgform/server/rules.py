@@ -39,7 +39,7 @@ def _named(work: Work, address: Address, attributes: Attributes) -> Iterator[tup
 
 
 def _exists(work: Work, address: str) -> bool:
-    return work.shapes.kinds.is_builtin(address) or work.get(address) is not None
+    return address in work.shapes.builtin or work.get(address) is not None
 
 
 def _reference_faults(work: Work, address: str, attributes: Attributes, ref: Reference, target: str) -> Iterator[Fault]:
@@ -61,8 +61,7 @@ def _referent(work: Work, target: str) -> Attributes:
     row = work.get(target)
     if row is not None:
         return row.attributes
-    kind, _, key = target.partition("/")
-    return dict(work.shapes.kinds[kind].builtin.get(key, {}))
+    return dict(work.shapes.builtin.get(target, {}))
 
 
 def _comes_back(work: Work, address: str, ref: Reference, target: str) -> bool:
@@ -119,7 +118,7 @@ def check_renamable(work: Work, shape: KindShape, old: str, new: str) -> None:
         raise invalid("not-renamable", f"a {kind.name} has no key of its own, so it cannot be renamed", "/key")
     if kind.parent and old.split("/")[1] != new.split("/")[1]:
         raise invalid("not-renamable", f"a {kind.name} stays in its {kind.parent}", "/key")
-    if work.shapes.kinds.is_builtin(new):
+    if new in work.shapes.builtin:
         raise invalid("built-in", f"{new} is built in", "/key")
 
 

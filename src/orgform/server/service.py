@@ -17,7 +17,7 @@ from orgform.server.answers import Answer
 from orgform.server.operations import Ask, Prepared, Result, check_idempotency_key, perform, prefetch, prepare
 from orgform.server.problems import Fault, Problem, bad_request, conflict
 from orgform.server.reading import Reading
-from orgform.server.requests import NewBody, Operation, PatchBody, Request, decoded, operations_of, query_of
+from orgform.server.requests import NewBody, PatchBody, Request, decoded, operations_of, query_of
 from orgform.server.store import Store
 from orgform.server.work import Work
 
@@ -73,7 +73,7 @@ class Service(Reading):
         asked = operations_of(request.body)
         if request.idempotency_key is not None:
             check_idempotency_key(request.idempotency_key)
-        prepared = [self._prepared_or_problem(operation) for operation in asked.operations]
+        prepared = [self._prepared_or_problem(ask) for ask in asked.operations]
         with self.store.writing(request.caller.company) as connection:
             work = Work(connection, self.shapes, request.caller, invite=self.invite)
             replay = _replay(work, request)
@@ -86,9 +86,9 @@ class Service(Reading):
             work.flush()
         return answer
 
-    def _prepared_or_problem(self, o: Operation) -> Prepared | Problem:
+    def _prepared_or_problem(self, ask: Ask) -> Prepared | Problem:
         try:
-            return prepare(self.shapes, Ask(o.method, o.collection, o.key, o.attributes, o.new_key, o.if_match, o.idempotency_key))
+            return prepare(self.shapes, ask)
         except Problem as e:
             return e
 

@@ -6,7 +6,7 @@ Invariant: everything here is pure. What passes `KindShape.settle` has the shape
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import jsonschema_rs
@@ -20,6 +20,9 @@ from orgform.server.problems import Fault, conflict, invalid, many_faults, point
 LONGEST_KEY = 1000
 # A value that readers of a whole page could not decode would hide the page from all of them.
 DEEPEST = 100
+# A bulk load names the same few words again and again.
+KNOWN_WORDS = 1 << 14
+LONGEST_KNOWN_WORD = 254
 
 
 class Link(Struct, frozen=True):
@@ -51,6 +54,8 @@ class Shapes:
         self.kinds = kinds
         self.of = {kind.name: KindShape(kind, self) for kind in kinds.values()}
         self.by_api = {shape.kind.api: shape for shape in self.of.values()}
+        self.builtin: dict[str, Mapping[str, Any]] = {k.address(key): word for k in kinds.values() for key, word in k.builtin.items()}
+        self._known_word = lru_cache(KNOWN_WORDS)(self._settled_word)
 
     def address(self, address: str) -> KindShape:
         """Raises a 409 problem for what is stored of a kind that is not installed (any more)."""
@@ -66,6 +71,9 @@ class Shapes:
 
     def word(self, kind: str, word: str) -> tuple[str, str | None]:
         """A key part of `kind`, normalised, and what is wrong with it."""
+        return self._known_word(kind, word) if len(word) <= LONGEST_KNOWN_WORD else self._settled_word(kind, word)
+
+    def _settled_word(self, kind: str, word: str) -> tuple[str, str | None]:
         key = self.kinds[kind].key
         if key is None:
             return word, None
@@ -197,7 +205,9 @@ class KindShape:
         if not node:
             return value
         if isinstance(value, dict):
-            return {n: self._normalised(v, node.properties.get(n, node.values), (*at, n), faults) for n, v in value.items()}
+            names = value if node.values else node.properties
+            below = {n: self._normalised(value[n], node.properties.get(n, node.values), (*at, n), faults) for n in names if n in value}
+            return value | below
         if isinstance(value, list):
             return self._normalised_list(value, node, at, faults)
         if isinstance(value, str):
@@ -227,12 +237,9 @@ class KindShape:
         for target in self.shapes.kinds.identity_references(address):
             yield Link(target, "", "cascade")
         for ref, target in self.shapes.kinds.attribute_references(address, attributes):
-            if not self.shapes.kinds.is_builtin(target) or self._builtin(target).get("admin"):
+            word = self.shapes.builtin.get(target)
+            if word is None or word.get("admin"):
                 yield Link(target, ".".join(ref.path), "restrict")
-
-    def _builtin(self, address: str) -> Mapping[str, Any]:
-        kind, _, key = address.partition("/")
-        return self.shapes.kinds[kind].builtin[key]
 
     def moved(self, address: str, old: str, new: str) -> Address:
         """The address of a resource that carries the key of `old`, once that is `new`."""
