@@ -92,7 +92,7 @@ class Resolver:
         else:
             made = DnsResolver(configure=False)
             host, made.port = self._place
-            made.nameservers = [_address(host)]
+            made.nameservers = _addresses(host)
         made.use_edns(0, 0, 1232)
         made.timeout = min(_TRY_SECONDS, self.seconds)
         return made
@@ -115,16 +115,16 @@ def _place(where: str) -> tuple[str, int]:
         raise OrgformError(f"{where!r} is no resolver: {match['six']} is no IPv6 address") from e
 
 
-def _address(host: str) -> str:
-    """The address of a resolver that is named. Raises `OSError`."""
+def _addresses(host: str) -> list[str]:
+    """Every address of a resolver that is named. Raises `OSError`."""
     try:
-        return str(ipaddress.ip_address(host))
+        return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass
     try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0])
-    except OSError as e:
-        raise OSError(f"the resolver {host} is not known here: {e.strerror or e}") from e
+        return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)))
+    except (OSError, UnicodeError) as e:
+        raise OSError(f"the resolver {host} is not known here: {getattr(e, 'strerror', None) or e}") from e
 
 
 def _failed(name: str, errors: list[tuple[object, ...]]) -> str:
