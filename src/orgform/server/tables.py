@@ -65,7 +65,7 @@ audit_events = Table(
     Column("company", _Key, nullable=False),
     Column("time", _Key, nullable=False),
     Column("actor", _Key, nullable=False),
-    Column("token", _Key, nullable=False, server_default=""),
+    Column("token", _Key, nullable=False, server_default=text("''")),
     Column("client", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("address", _Key, nullable=False),

@@ -42,8 +42,11 @@ def upgrade() -> None:
 
 
 def _audit() -> None:
-    op.add_column("audit_events", sa.Column("token", KEY, nullable=False, server_default=""))
+    op.add_column("audit_events", sa.Column("token", KEY, nullable=False, server_default=sa.text("''")))
     op.add_column("audit_events", sa.Column("old_address", KEY))
+    postgresql = op.get_context().dialect.name == "postgresql"
+    address = "before::json ->> 'address'" if postgresql else "json_extract(before, '$.address')"
+    op.execute(f"UPDATE audit_events SET old_address = {address} WHERE action = 'rename'")  # noqa: S608
     op.create_index(
         "audit_events_by_old_address",
         "audit_events",
