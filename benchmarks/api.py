@@ -45,17 +45,23 @@ class Api:
 
     def calls(self) -> dict[str, int]:
         """`{"GET /v1/members": 11, ...}` since it was asked last."""
-        return dict(Counter(f"{e['method']} {'/'.join(e['path'].split('/')[:3])}" for e in self._entries()))
+        return dict(Counter(call_of(e) for e in self.requests()))
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[dict[str, Any]]:
+        """What the access log has of each request since it was asked last: `method`, `path`, `ms`, ..."""
         with self._log.open("rb") as log:
             log.seek(self._read)
             text = log.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._read += len(whole)
-        entries = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
-        return [e for e in entries if "path" in e]
+        entries = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]  # remarks for people stand there too
+        return [e for e in entries if e["event"] == "request"]
 
     def close(self) -> None:
         self._process.terminate()
         self._process.communicate(timeout=60)
+
+
+def call_of(request: dict[str, Any]) -> str:
+    """`GET /v1/members`, whatever the key or the query."""
+    return f"{request['method']} {'/'.join(request['path'].split('/')[:3])}"

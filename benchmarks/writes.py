@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def in_batches(work: Path, members: int) -> dict[str, Any]:
 
 def behind_latency(work: Path, members: int) -> dict[str, Any]:
     """`least`: calls x latency / parallelism, in seconds; `ratio`: how many times as long the whole process took; `floor`: the same for
-    bare sockets and a server that does nothing; `serial`: calls that had to wait for one another, before the first write."""
+    bare sockets and a server that does nothing; `serial`: calls that had to wait for one another, before the first write; `server_ms`:
+    what a write took in the server (median), where one writes at a time."""
     floor = latency.floor(work, members, LATENCY_MS, PARALLEL)
     api = Api(work / "latency.db", work / "latency.log")
     try:
@@ -38,14 +40,15 @@ def behind_latency(work: Path, members: int) -> dict[str, Any]:
             folder = _company(work / "latency", members, api.target(url, batch=1))
             apply = orgform("apply", folder, "apply", "--yes", "--quiet", "--parallelism", str(PARALLEL), environ=api.environ(url))
             done = run(apply)
-            calls = api.calls()
+            requests = api.requests()
     finally:
         api.close()
-    made = sum(calls.values())
-    least = made * LATENCY_MS / 1000 / PARALLEL
+    writes = [r["ms"] for r in requests if r["method"] != "GET"]
+    least = len(requests) * LATENCY_MS / 1000 / PARALLEL
     return {
-        "calls": made,
-        "serial": sum(count for call, count in calls.items() if call.startswith("GET ")),
+        "calls": len(requests),
+        "serial": len(requests) - len(writes),
+        "server_ms": round(statistics.median(writes), 1),
         "least": round(least, 2),
         "seconds": round(done.seconds, 2),
         "cpu": round(done.cpu, 2),
