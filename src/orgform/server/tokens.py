@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from orgform.codec import Struct, encode
+from orgform.redaction import redact
 from orgform.server import tables as t
 from orgform.server.answers import Answer
 from orgform.server.problems import Problem
@@ -123,7 +124,7 @@ def identify_by_token(store: Store) -> Callable[[HttpRequest], Caller]:
 
     def identify(request: HttpRequest) -> Caller:
         token = _checked(store, _sent(request))
-        uses.note(token)
+        uses.note(token, _hour())
         return Caller(token.company, token.actor, client_of(request.headers), token.id, token.scope, token.member)
 
     return identify
@@ -154,8 +155,8 @@ def whoami(store: Store) -> Callable[[Request], Answer]:
 
 
 def client_of(headers: Mapping[str, str]) -> str:
-    """What a client calls itself, as the audit log has it."""
-    return "".join(c for c in headers.get("user-agent", "") if c.isprintable())[:200]
+    """What a client calls itself, as the audit log has it: on one line, and without a token that slipped into it."""
+    return redact("".join(c for c in headers.get("user-agent", "")[:2000] if c.isprintable()))[:200]
 
 
 def _sent(request: HttpRequest) -> tuple[str, str]:
@@ -197,6 +198,10 @@ def _refused(code: str, detail: str, challenge: str = 'Bearer error="invalid_tok
     return Problem(401, code, detail, headers={"www-authenticate": challenge})
 
 
+def _hour() -> str:
+    return time_text(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+
+
 class _Uses:
     """When tokens were used, to the hour. A process tries once an hour for a token, and what fails is left: it is only good to know."""
 
@@ -206,8 +211,7 @@ class _Uses:
         self._tried: set[str] = set()
         self._lock = threading.Lock()
 
-    def note(self, token: Token) -> None:
-        hour = time_text(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+    def note(self, token: Token, hour: str) -> None:
         if (token.used_at is None or token.used_at < hour) and self._first(token.id, hour):
             self._write(token.id, hour)
 
