@@ -60,6 +60,7 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.lingering = False
+        self._asked_all = False
         self._socket = transport
         self._discarded = 0
         self._patience: asyncio.TimerHandle | None = None
@@ -80,6 +81,16 @@ class Protocol(H11Protocol):
         if not self.lingering:
             super().data_received(data)
             self._expect()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client may end its side when it has asked, and still wait for the answer. True keeps our side open."""
+        self._asked_all = bool(self.cycle) and not self.cycle.response_complete and not self.is_sent_to() and not self.lingering
+        return self._asked_all
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._asked_all and self.cycle.response_complete:
+            self.transport.close()
 
     def is_sent_to(self) -> bool:
         """Whether the client may be in the middle of sending: closing would throw away what it has not read."""

@@ -29,15 +29,18 @@ class RunningServer:
         self.database = database
         self.process = process
         self._log = log
+        self._said = ""
 
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
     def log(self) -> str:
-        """What the process wrote to stderr so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        """What the process wrote to stderr so far; all of it, when it is gone."""
+        if not self._log.closed:
+            self._log.seek(0)
+            self._said = self._log.read().decode(errors="replace")
+        return self._said
 
     def token(self, company: str = "default", scope: Literal["read", "write"] = "write") -> str:
         """The text of a new token in its database."""
@@ -84,6 +87,7 @@ def running_server(
         log = stack.enter_context(tempfile.TemporaryFile())
         started = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         server = RunningServer("", str(database), stack.enter_context(started), log)
+        stack.callback(server.log)
         stack.callback(server.stop)
         server.url = _address(server)
         yield server

@@ -1,0 +1,486 @@
+"""A server process as clients, probes and operators meet it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orgform.testing.postgres import Postgres, PostgresMissing, running_postgres
+from orgform.testing.server import RunningServer, running_server
+from tests.server.serving import PATIENCE, Asking, all_of, answer_of, batch, client_of, connected, events, held, metric, told, until
+
+SECRET = "orgform_abcdefghijkl_" + "s3cr3t-" * 6 + "x"
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("served") / "acme.db", options=["--largest-body", "1"]) as server:
+        yield server
+        assert server.stop() == 0
+    assert "Traceback" not in server.log()
+    assert not [e for e in events(server) if e["event"] in ("error", "warning")]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return str(tmp_path / "acme.db")
+    postgres: Postgres = request.getfixturevalue("postgres_server")
+    return postgres.database(f"d{os.urandom(4).hex()}")
+
+
+@pytest.fixture(scope="module")
+def postgres_server() -> Iterator[Postgres]:
+    try:
+        with running_postgres() as server:
+            yield server
+    except PostgresMissing as e:
+        pytest.skip(str(e))
+
+
+# What is no decent request
+
+GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+WIRE = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+    "words": (b"hello there\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET /\r\n\r\n", 400),
+    "HTTP/1.0": (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 404),
+    "HTTP/9": (b"GET /healthz HTTP/9.9\r\nhost: x\r\n\r\n", 200),
+    "no host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+    "two hosts": (GET + b"host: y\r\n\r\n", 400),
+    "a host that is none": (b"GET /v1/nothing HTTP/1.1\r\nhost: [::1\r\n\r\n", 404),
+    "a host that is none, and no route": (b"GET /nothing HTTP/1.1\r\nhost: [::1\r\n\r\n", 404),
+    "a header without a colon": (GET + b"nonsense\r\n\r\n", 400),
+    "a header with a NUL": (GET + b"x: a\0b\r\n\r\n", 400),
+    "a header that is not ASCII": (GET + b"user-agent: \xff\xfe\xc3\xa4\r\n\r\n", 200),
+    "a folded header": (GET + b"x: a\r\n b\r\n\r\n", 200),
+    "a thousand headers": (GET + b"".join(b"x-%d: y\r\n" % n for n in range(1000)) + b"\r\n", 200),
+    "a head without an end": (GET + b"x: " + b"y" * MEGABYTE, 431),
+    "a path without an end": (b"GET /v1/" + b"y" * MEGABYTE, 431),
+    "a long path": (b"GET /v1/workspaces/" + b"y" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a path with a NUL": (b"GET /v1/tags/ws/a%00b HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a path with a line break": (b"GET /v1/workspaces/a%0d%0ab HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a path that is not UTF-8": (b"GET /v1/workspaces/%ff%fe HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a whole URL": (b"GET http://x/healthz HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a tunnel": (b"CONNECT x:443 HTTP/1.1\r\nhost: x:443\r\n\r\n", 404),
+    "of the whole server": (b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+    "a websocket": (GET + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAA\r\n\r\n", 200),
+    "HTTP/2 by upgrade": (GET + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAAA\r\n\r\n", 200),
+    "a length that is none": (b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", 400),
+    "two lengths": (b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}", 400),
+    "a body cut off": (b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{}", None),
+    "a chunk that is none": (CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n", 400),
+    "another coding": (CHUNKED.replace(b"chunked", b"gzip") + b"x", 400),
+    "an expectation": (GET + b"expect: 100-continue\r\ncontent-length: 0\r\n\r\n", 200),
+    "an idempotency key of junk": (b"DELETE /v1/members/a@acme.com HTTP/1.1\r\nhost: x\r\nidempotency-key: \xff\xc3\r\n\r\n", (400, 404)),
+    "an etag of junk": (b"GET /v1/members/a@acme.com HTTP/1.1\r\nhost: x\r\nif-none-match: \xff\"\r\n\r\n", 404),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIRE)
+def test_whatever_comes_is_no_fault_of_the_server(served: RunningServer, name: str) -> None:
+    data, expected = WIRE[name]
+    answer = told(served, data)
+    if expected is not None:
+        status = int(answer.split(None, 2)[1])
+        assert status == expected or status in (expected if isinstance(expected, tuple) else ()), answer
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert status < 400 or (b"application/problem+json" in head.lower() and b'"code":' in body)
+    assert httpx.get(f"{served.url}/healthz", trust_env=False).status_code == 200
+
+
+def test_requests_that_come_together_are_answered_in_their_order(served: RunningServer) -> None:
+    answer = told(served, b"".join(b"GET /v1/members/%d HTTP/1.1\r\nhost: x\r\nx-request-id: r%d\r\n\r\n" % (n, n) for n in range(50)))
+    ids = [line.split()[1] for line in answer.splitlines() if line.startswith(b"x-request-id")]
+    assert ids == [b"r%d" % n for n in range(50)]
+
+
+def test_nonsense_behind_a_request_does_not_spoil_its_answer(served: RunningServer) -> None:
+    answer = told(served, GET + b"\r\nGARBAGE\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 400" in answer
+
+
+def test_nonsense_in_the_middle_of_a_body_ends_the_request(served: RunningServer) -> None:
+    with connected(served) as one:
+        one.sendall(CHUNKED + b'8\r\n{"key":"\r\n')
+        one.sendall(b"zz\r\n")
+        assert all_of(one).startswith(b"HTTP/1.1 400")
+    assert httpx.get(f"{served.url}/healthz", trust_env=False).status_code == 200
+
+
+# The routes for everybody
+
+
+@pytest.mark.parametrize(("path", "media"), [("/healthz", "application/json"), ("/readyz", "application/json"), ("/metrics", "text/plain")])
+def test_public_routes(served: RunningServer, path: str, media: str) -> None:
+    with client_of(served) as client:
+        got = client.get(path)
+        assert got.status_code == 200
+        assert got.headers["content-type"].startswith(media)
+        assert client.head(path).content == b""
+        options = client.options(path)
+        assert (options.status_code, options.headers["allow"]) == (204, "OPTIONS, HEAD, GET")
+        for method in ("POST", "DELETE", "FROBNICATE"):
+            refused = client.request(method, path)
+            assert (refused.status_code, refused.json()["code"], refused.headers["allow"]) == (
+                405,
+                "method-not-allowed",
+                "OPTIONS, HEAD, GET",
+            )
+        assert client.get(path + "/").status_code == 404
+
+
+def test_what_is_counted(served: RunningServer) -> None:
+    counted = 'orgform_requests_total{method="GET",route="/v1/features/{key}",status="404"}'
+    elsewhere = 'orgform_requests_total{method="GET",route="/v1/{collection}/{key}",status="404"}'
+    before = (
+        metric(served, counted),
+        metric(served, elsewhere),
+        metric(served, 'orgform_requests_total{method="other",route="(none)",status="400"}'),
+    )
+    with client_of(served) as client:
+        client.get("/v1/features/one")
+        client.get("/v1/features/two?limit=1", headers={"authorization": f"Bearer {SECRET}"})
+        client.get("/v1/unicorns/one")
+    told(served, b"nonsense\r\n\r\n")
+    assert metric(served, counted) == before[0] + 1
+    assert metric(served, elsewhere) == before[1] + 1
+    assert metric(served, 'orgform_requests_total{method="other",route="(none)",status="400"}') == before[2] + 1
+    text = httpx.get(f"{served.url}/metrics", trust_env=False).text
+    assert "orgform_build_info{version=" in text
+    assert 'orgform_request_seconds_bucket{le="0.25",method="GET",route="/v1/features/{key}"}' in text
+    assert "orgform_database_connections_in_use 0.0" in text
+    assert "process_resident_memory_bytes" in text
+    assert SECRET not in text
+    assert "_created" not in text
+
+
+# The log
+
+
+def test_every_request_is_a_line(served: RunningServer) -> None:
+    with client_of(served, headers={"user-agent": "web console"}) as client:
+        answer = client.post("/v1/members", json={"key": "logged@acme.com"}, headers={"x-request-id": "ticket-1/a"})
+        assert answer.headers["x-request-id"] == "ticket-1/a"
+        own = client.get("/nowhere").headers["x-request-id"]
+    [line] = [e for e in events(served) if e.get("id") == "ticket-1/a"]
+    assert (line["event"], line["method"], line["path"], line["route"], line["status"]) == (
+        "request",
+        "POST",
+        "/v1/members",
+        "/v1/members",
+        201,
+    )
+    assert (line["bytes_in"], line["bytes_out"]) == (len(b'{"key":"logged@acme.com"}'), len(answer.content))
+    assert (line["company"], line["client"], line["address"]) == ("default", "web console", "127.0.0.1")
+    assert line["ms"] > 0
+    assert "token" not in line
+    [other] = [e for e in events(served) if e.get("id") == own]
+    assert (other["status"], other["route"]) == (404, "(none)")
+    assert "company" not in other, "nobody was asked who that was"
+
+
+@pytest.mark.parametrize("given", [b"", b"a b", b"x" * 200, b"\xff", b"a\x7fb", b"-", b'"', b"<script>"])
+def test_an_id_that_is_no_word_is_not_taken(served: RunningServer, given: bytes) -> None:
+    answer = httpx.get(f"{served.url}/healthz", headers=[(b"x-request-id", given)], trust_env=False)
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_the_log_holds_no_secret_and_no_line_of_anybody_else(served: RunningServer) -> None:
+    quoted = "".join(f"%{c:02x}" for c in SECRET.encode())
+    twice = quoted.replace("%", "%25")
+    paths = [
+        f"/v1/members/{SECRET}",
+        f"/v1/members/{quoted}",
+        f"/v1/members/{twice}",
+        f"/v1/members?cursor={SECRET}",
+        f"/{SECRET}?{SECRET}=1",
+    ]
+    forged = "%0d%0a{%22event%22:%22request%22,%22forged%22:true}%e2%80%a8%1b[31m"
+    with client_of(served, headers={"authorization": f"Bearer {SECRET}", "x-request-id": SECRET, "cookie": "session=hunter22"}) as client:
+        for path in [*paths, f"/v1/members/{forged}", f"/{SECRET}{forged}"]:
+            assert client.get(path).status_code in (400, 404)
+        client.get("/healthz", headers={"user-agent": f"curl {SECRET} \x7f"})
+        client.request(SECRET, "/v1/members")
+    log = served.log()
+    for hidden in ("s3cr3t", b"s3cr3t".hex("%"), "hunter22", "\x1b", "\u2028", "\r"):
+        assert hidden not in log
+    assert "orgform_abcdefghijkl_(secret)" in log
+    assert not [e for e in events(served) if "forged" in e]
+
+
+def test_the_log_as_text(tmp_path: Path) -> None:
+    with running_server(tmp_path / "acme.db", options=["--log-format", "text"]) as server, client_of(server) as client:
+        client.get("/v1/members/a%0ab", headers={"user-agent": 'a "b" c', "x-request-id": "one"})
+        client.get("/v1/members", headers={"user-agent": 'a "b" c', "x-request-id": "two"})
+        assert server.stop() == 0
+    first, second, stopping, stopped = server.log().splitlines()
+    assert " request id=one method=GET path=/v1/members/a%0ab route=(none) status=404 ms=" in first
+    assert ' company=default client="a \\"b\\" c" address=127.0.0.1' in second
+    assert stopping.endswith(' stopping in_flight=0 grace="30 s"')
+    assert stopped.endswith(" stopped")
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("head", [b"", b"connection: close\r\n"], ids=["kept", "closed"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+def test_whoever_is_still_sending_too_much_gets_to_read_why(served: RunningServer, head: bytes, chunked: bool) -> None:
+    """16 MB do not fit into the buffers on the way: without a reader the client could never come to its end."""
+    size = 16 * MEGABYTE
+    start = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n" + head
+    with connected(served) as one:
+        if chunked:
+            one.sendall(start + b"transfer-encoding: chunked\r\n\r\n")
+            for _ in range(size // MEGABYTE):
+                one.sendall(b"100000\r\n" + b" " * MEGABYTE + b"\r\n")
+            one.sendall(b"0\r\n\r\n")
+        else:
+            one.sendall(start + b"content-length: %d\r\n\r\n" % size)
+            one.sendall(b" " * size)
+        status, body = answer_of(one)
+        assert status == 413
+        assert b"body-too-large" in body
+        if not head:
+            one.sendall(GET + b"\r\n")
+            assert answer_of(one)[0] == 200, "the connection is as good as new"
+
+
+@pytest.mark.parametrize("size", [MEGABYTE + 1, 10**20 - 1])
+@pytest.mark.parametrize("expect", [b"", b"expect: 100-continue\r\n"])
+def test_a_body_that_is_announced_too_large_is_not_waited_for(served: RunningServer, expect: bytes, size: int) -> None:
+    with connected(served) as one:
+        one.sendall(b"POST /v1/members HTTP/1.1\r\nhost: x\r\n%bcontent-length: %d\r\n\r\n" % (expect, size))
+        assert answer_of(one)[0] == 413
+
+
+def test_whoever_never_stops_sending_is_cut_off(tmp_path: Path) -> None:
+    program = (
+        "-c",
+        "import sys; from orgform.server import wire; wire.MOST_DISCARDED = 1 << 20; from orgform.cli import main; sys.exit(main())",
+    )
+    with running_server(tmp_path / "acme.db", program=program, options=["--largest-body", "1"]) as server, connected(server) as one:
+        one.sendall(b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n")
+        with pytest.raises(OSError):
+            while True:
+                one.sendall(b" " * MEGABYTE)
+        assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
+# Slow clients
+
+
+def test_slow_clients_hold_no_thread(served: RunningServer) -> None:
+    """Many more than the server has threads, each in the middle of its body."""
+    start = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n"
+    slow = [connected(served) for _ in range(120)]
+    for one in slow:
+        one.sendall(start + b'{"key":')
+    until(lambda: metric(served, "orgform_requests_in_flight") == 121, served)
+    with client_of(served) as client:
+        assert client.get("/v1/members").status_code == 200
+        assert client.post("/v1/members", json={"key": "quick@acme.com"}).status_code == 201
+    for n, one in enumerate(slow):
+        one.sendall(b'"%05d@acme.com"}' % n)
+    assert [answer_of(one)[0] for one in slow] == [201] * 120
+    for one in slow:
+        one.close()
+
+
+IMPATIENT = "wire.HEAD_SECONDS = wire.GAP_SECONDS = wire.LINGER_SECONDS = 0.2; wire.KEEP_ALIVE_SECONDS = 1"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HT",
+        GET,
+        GET + b"\r\n",
+        b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-length: 24\r\n\r\n{",
+        CHUNKED + b"5\r\n",
+    ],
+    ids=["nothing", "half a line", "half a head", "one request", "half a body", "half a chunk"],
+)
+def test_who_says_nothing_more_is_left(impatient: RunningServer, sent: bytes) -> None:
+    with connected(impatient) as one:
+        one.sendall(sent)
+        answer = all_of(one)
+    assert answer.startswith(b"HTTP/1.1 200") if sent.endswith(b"\r\n\r\n") and sent.startswith(GET) else answer == b""
+
+
+def test_half_a_second_request_is_left_too(impatient: RunningServer) -> None:
+    with connected(impatient) as one:
+        one.sendall(GET + b"\r\n")
+        assert answer_of(one)[0] == 200
+        one.sendall(b"GET /")
+        assert all_of(one) == b""
+
+
+def test_who_waits_for_the_server_is_not_left(impatient: RunningServer) -> None:
+    """The write waits for its turn longer than the server's patience; meanwhile the client says nothing."""
+    with connected(impatient) as one:
+        body = b'{"key":"patient@acme.com"}'
+        with held(impatient):
+            one.sendall(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            one.settimeout(1)
+            with pytest.raises(TimeoutError):
+                one.recv(1)
+        one.settimeout(PATIENCE)
+        assert answer_of(one)[0] == 201
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    program = ("-c", f"import sys; from orgform.server import wire; {IMPATIENT}; from orgform.cli import main; sys.exit(main())")
+    with running_server(tmp_path_factory.mktemp("impatient") / "acme.db", program=program) as server:
+        yield server
+        assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
+# Ready or not
+
+
+def test_ready_when_the_database_is(postgres_server: Postgres, tmp_path: Path) -> None:
+    """A PostgreSQL whose processes all stand still, and go on."""
+    with running_postgres() as postgres, running_server(postgres.database("one")) as server, client_of(server) as client:
+        assert client.get("/readyz").json() == {"status": "ready"}
+        processes = _processes(postgres)
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            refused = [client.get("/readyz") for _ in range(3)]
+            assert client.get("/healthz").status_code == 200
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+        for answer in refused:
+            assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not-ready", "1")
+            assert str(postgres.folder) not in answer.text
+        until(lambda: client.get("/readyz").status_code == 200, server)
+        os.kill(processes[0], signal.SIGINT)
+        until(lambda: client.get("/readyz").status_code == 503, server)
+        lost = client.get("/v1/members")
+        assert lost.status_code in (500, 503)
+        assert str(postgres.folder) not in lost.text
+        assert server.stop() == 0
+    assert "Traceback" not in server.log()
+    assert [e for e in events(server) if e["event"] == "warning" and e["message"].startswith("not ready: ")]
+
+
+def _processes(postgres: Postgres) -> list[int]:
+    """The server's own first, then its children."""
+    first = int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+    return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+
+
+# The end
+
+
+def test_what_has_begun_is_finished(database: str) -> None:
+    with running_server(database) as server, connected(server) as idle, client_of(server) as client:
+        client.get("/healthz")
+        with held(server):
+            asking = Asking(server, "POST", "/v1/batch", json=batch(1000)).begun()
+            server.process.send_signal(signal.SIGTERM)
+            assert all_of(idle) == b"", "whoever has nothing to wait for is let go"
+            with pytest.raises(httpx.HTTPError):
+                client.get("/readyz")
+            assert server.process.poll() is None
+        answer = asking.ended()
+        assert answer.status_code == 200
+        assert {r["status"] for r in answer.json()["results"]} == {201}
+        assert answer.headers["connection"] == "close"
+        assert server.process.wait(PATIENCE) == 0
+    last = events(server)[-3:]
+    assert [e["event"] for e in last] == ["stopping", "request", "stopped"]
+    with running_server(database) as again, client_of(again) as client:
+        assert client.get("/v1/members").json()["total"] == 1000
+
+
+def test_a_body_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
+    with running_server(tmp_path / "acme.db") as server, connected(server) as one:
+        one.sendall(CHUNKED)
+        until(lambda: metric(server, "orgform_requests_in_flight") == 2, server)
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: '"stopping"' in server.log(), server)
+        one.sendall(b'11\r\n{"key":"a@b.com"}\r\n0\r\n\r\n')
+        assert answer_of(one)[0] == 201
+        assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    with running_server(tmp_path / "acme.db") as server:
+        with held(server):
+            asking = Asking(server, "POST", "/v1/batch", json=batch(10)).begun()
+            server.process.send_signal(number)
+            until(lambda: '"stopping"' in server.log(), server)
+            server.process.send_signal(number)
+            assert server.process.wait(PATIENCE) == 130
+        asking.join()
+        assert asking.error is not None
+
+
+def test_what_takes_longer_than_the_grace_is_cut_off(database: str) -> None:
+    with running_server(database, options=["--grace", "0.3"]) as server:
+        with held(server):
+            asking = Asking(server, "POST", "/v1/batch", json=batch(10)).begun()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE) == 1
+        asking.join()
+        assert asking.error is not None
+    assert (events(server)[-1]["event"], events(server)[-1]["in_flight"]) == ("cut-off", 1)
+    with running_server(database) as again, client_of(again) as client:
+        assert client.get("/v1/members").json()["total"] == 0
+
+
+def test_a_log_that_nobody_takes_stops_nothing(tmp_path: Path) -> None:
+    program = ("-c", "import os, sys; os.close(2); r, w = os.pipe(); os.close(r); from orgform.cli import main; sys.exit(main())")
+    with running_server(tmp_path / "acme.db", program=program) as server, client_of(server) as client:
+        assert client.post("/v1/members", json={"key": "a@acme.com"}).status_code == 201
+        assert server.stop() == 0
+
+
+# Where it listens
+
+
+def test_every_answer_goes_out_at_once(served: RunningServer) -> None:
+    """A listening socket whose protocol is not named gives connections that wait 40 ms for more to send."""
+    from orgform.server import listen
+
+    with listen.bound("127.0.0.1", 0, listen.addresses_of("127.0.0.1", 0)) as [one]:
+        assert one.proto == socket.IPPROTO_TCP
+
+
+def test_a_name_with_several_addresses_has_one_port() -> None:
+    from orgform.server import listen
+
+    addresses = [*listen.addresses_of("127.0.0.1", 0), *listen.addresses_of("127.0.0.2", 0)]
+    with listen.bound("some", 0, addresses) as sockets:
+        assert len({one.getsockname()[1] for one in sockets}) == 1
+        assert {one.getsockname()[0] for one in sockets} == {"127.0.0.1", "127.0.0.2"}
+
+
+def test_an_address_that_is_not_here_is_left_out_beside_one_that_is() -> None:
+    from orgform.server import listen
+
+    strange = (int(socket.AF_INET), ("192.0.2.1", 0))
+    with listen.bound("some", 0, [strange, *listen.addresses_of("127.0.0.1", 0)]) as sockets:
+        assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
+    with pytest.raises(listen.ListenError, match="no address of this machine"), listen.bound("192.0.2.1", 0, [strange]):
+        pass
