@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 
 from tests.cli.process import PATIENCE, environment
 
@@ -96,3 +101,20 @@ def executable(*names: str) -> Mapping[str, str]:
     """Those of the programs that are here, with their paths."""
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", *map(str, POSTGRES_BIN)])
     return {name: found for name in names if (found := shutil.which(name, path=path))}
+
+
+def ask(url: str, token: str = "", method: str = "GET", body: Any = None) -> tuple[int, Any]:
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, method=method, headers=headers, data=json.dumps(body).encode() if body is not None else None)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            body = answer.read().decode()
+            return answer.status, json.loads(body or "null") if "json" in answer.headers["content-type"] else body
+    except HTTPError as e:
+        with e:
+            return e.code, json.loads(e.read() or b"null")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
