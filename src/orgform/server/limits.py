@@ -60,7 +60,7 @@ class Limiter:
         self.store = store
         self.limit = limit
         self.clock = clock
-        with store.reading() as connection:
+        with store.transaction() as connection:
             self._shared = connection.dialect.name == "postgresql"
         self._counts: dict[str, int] = {}
         self._minute = 0
