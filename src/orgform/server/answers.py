@@ -31,7 +31,7 @@ class Cursor(Struct, frozen=True, array_like=True):
 
 
 def resource(key: str, row: Row) -> str:
-    """One resource as JSON. The stored texts are JSON already."""
+    """One resource as JSON, the same as the store's pages hold. The stored texts are JSON already."""
     return (
         f'{{"id":"{row.id}","key":{quoted(key)},"attributes":{row.text},"observed":{row.observed},'
         f'"etag":"{row.etag}","created_at":"{row.created_at}","updated_at":"{row.updated_at}"}}'
@@ -43,8 +43,8 @@ def quoted(text: str) -> str:
 
 
 def resource_page(api: str, page: Page) -> Answer:
-    items = ",".join([resource(key, row) for key, row in page.rows])
-    following = page.rows[-1][0] if page.more else None
+    items = ",".join(page.items)
+    following = decode(page.items[-1])["key"] if page.more else None
     return Answer(200, f'{{"items":[{items}],"next":{_next(api, following)},"total":{page.total}}}'.encode())
 
 
