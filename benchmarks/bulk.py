@@ -29,7 +29,6 @@ from orgform.kinds import load_kinds
 from orgform.model import Address
 from orgform.providers.http import InProcessTransport
 from orgform.server import Caller, Store, create_app, tables
-from orgform.server.answers import resource
 from orgform.server.shape import Shapes
 from orgform.server.store import rows_at
 from orgform.testing.server import running_server
@@ -191,10 +190,10 @@ def _fill(connection: sa.Connection, source: Store) -> None:
     mark = _mark(connection)
     for kind in ("member", "membership"):
         after = ""
-        while (page := source.page(COMPANY, kind, after=after, limit=PAGE)).rows:
-            rows = [(f"{kind}/{key}", resource(key, row)) for key, row in page.rows]
+        while (page := source.page(COMPANY, kind, after=after, limit=PAGE)).items:
+            rows = [(f"{kind}/{json.loads(item)['key']}", item) for item in page.items]
             connection.exec_driver_sql(f"INSERT INTO encoded VALUES ({mark}, {mark})", rows)  # noqa: S608
-            after = page.rows[-1][0]
+            after = rows[-1][0].partition("/")[2]
 
 
 # All of it

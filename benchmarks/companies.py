@@ -49,7 +49,7 @@ class Size:
         }
 
 
-SIZES = {size.name: size for size in (Size("1k", 1_000, 10), Size("10k", 10_000, 100), Size("100k", 100_000, 1_000))}
+SIZES = {size.name: size for size in (Size("tiny", 20, 4), Size("1k", 1_000, 10), Size("10k", 10_000, 100), Size("100k", 100_000, 1_000))}
 
 
 def email(number: int) -> str:

@@ -11,9 +11,10 @@ LIMITS: dict[str, dict[str, float]] = {
     "10k": {"plan": 0.9, "memory": 150, "octodns": 8, "terraform": 20, "terraform, a GET each": 30, "creates": 8, "latency": 1.2},
     "100k": {"plan": 7, "plan, parsed before": 2.5, "memory": 800},
     "1k": {},
+    "tiny": {},
 }
 #: how many creates are applied call by call over a slow network: fewer would measure the start of the process, more take minutes
-LATENCY_CREATES = (1_000, 10_000)
+LATENCY_CREATES = (20, 1_000, 10_000)
 HEADINGS = ("process", "seconds", "fastest-slowest", "own CPU s", "peak MB", "ratio to plan")
 BULK_HEADINGS = ("bulk loading", "a second", "floor, a second", "times as many")
 EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
