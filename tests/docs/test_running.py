@@ -110,7 +110,8 @@ def test_the_log_of_a_request_has_these_fields(server: RunningServer) -> None:
     entries = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
     (request,) = (e for e in entries if e["event"] == "request")
     assert set(request) <= first_cells("Watching it")
-    assert {e["event"] for e in entries} == {"request", "stopping", "stopped"}
+    assert {e["event"] for e in entries} == {"no-tokens", "request", "stopping", "stopped"}
+    assert {e["event"] for e in entries} <= set(re.findall(r"`([a-z-]+)`", TEXT))
     assert request["token"] in token
     assert token not in server.log()
     assert "limit" not in server.log()
