@@ -298,7 +298,7 @@ def test_a_plan_file_round_trips(options: app.Options) -> None:
     plan = app.plan(options)
     file = options.folder / "plan.json"
     file.write_bytes(plan.to_json())
-    assert app.load_plan(file) == plan
+    assert app.load_plan(file) == (plan, ())
 
 
 def test_the_second_apply_is_told_who_holds_the_lock(options: app.Options) -> None:

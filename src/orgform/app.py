@@ -6,6 +6,7 @@ Nothing here prints, asks or exits; what must be asked comes in as a callable.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -68,15 +69,20 @@ def plan(
     listen: Listener | None = None,
     confirm: Confirm | None = None,
 ) -> Plan:
-    """What an apply would do now. `base`: a git revision to take base from. A refusing guard is in `plan.refused`, not raised.
+    """What an apply would do now, signed where `ORGFORM_PLAN_KEY` is set. A refusing guard is in `plan.refused`, not raised.
+
+    `base`: a git revision to take base from.
 
     `confirm` is asked once for a target's secret that nobody allowed yet; without it that is `SecretRefused`.
     """
     from orgform.running import plan_now
+    from orgform.signing import key_of, signed
 
+    key = key_of(os.environ)
     config = load(options, load_kinds())
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        return plan_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)[0]
+        made = plan_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)[0]
+    return signed(made, key) if key else made
 
 
 def apply(
@@ -115,11 +121,16 @@ def apply(
             return made, execute(options, made, targets, snapshot.live, ledger, lock, run, listen, stop)
 
 
-def load_plan(path: Path) -> Plan:
-    """Reads a saved plan. Raises `PlanFileInvalid`."""
-    from orgform.planfile import read_plan
+def load_plan(path: Path) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """Reads a saved plan, and what is to be said of it. Its signature is checked where `ORGFORM_PLAN_KEY` is set.
 
-    return read_plan(path, load_kinds())
+    Raises `PlanFileInvalid`.
+    """
+    from orgform.planfile import read_plan
+    from orgform.signing import check, key_of
+
+    made = read_plan(path, load_kinds())
+    return made, check(made, key_of(os.environ), path.name)
 
 
 class Exported(Struct, frozen=True):

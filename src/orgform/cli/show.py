@@ -65,6 +65,14 @@ def invalid(screen: Screen, listed: Sequence[Diagnostic]) -> None:
     return write(sys.stderr, f"{text}\n{frames.invalid_summary(found)}\n")
 
 
+def warnings(screen: Screen, listed: Sequence[Diagnostic]) -> None:
+    """On stderr whatever the format is: they are no part of a result."""
+    if listed:
+        from orgform.render import frames
+
+        write(sys.stderr, f"{frames.diagnostics(to_builtins(tuple(listed)), color=screen.color_err, width=screen.width)}\n")
+
+
 def _renderer(format: str) -> Any:
     import importlib
 

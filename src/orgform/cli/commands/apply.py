@@ -49,7 +49,7 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
 
     paper = screen(values)
     _check_usage(paper, plan_file, yes, {"base": base, "destroy": destroy, **values})
-    options, saved = chosen(values), app.load_plan(plan_file) if plan_file else None
+    options, saved = chosen(values), _saved(paper, plan_file) if plan_file else None
     with Watch(paper) as watch, Interrupts() as interrupts:
         approve = _Approval(paper, watch, interrupts, asks=not (yes or saved), shows=saved is None)
         try:
@@ -72,6 +72,15 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
         approve.show(made)
     show.report(paper, report, made)
     return CODES.get(report.outcome, EXIT_FAILED)
+
+
+def _saved(paper: Screen, file: Path) -> Plan:
+    from orgform import app
+    from orgform.cli import show
+
+    plan, warnings = app.load_plan(file)
+    show.warnings(paper, warnings)
+    return plan
 
 
 def _check_usage(paper: Screen, plan_file: Path | None, yes: bool, values: dict[str, Any]) -> None:
