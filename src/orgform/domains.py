@@ -7,10 +7,9 @@ have something to prove, say the kinds themselves (`x-verification`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from orgform import formats
@@ -71,6 +70,8 @@ class Domains(Struct, frozen=True):
 
 
 News = Callable[[Domain], None]
+#: domains, and for which of them to begin anew -> the same domains as they are then
+Ask = Callable[[Sequence[Domain], Collection[Address]], Iterable[Domain]]
 
 
 def domains(options: Options, names: Collection[str] = (), *, confirm: Confirm | None = None) -> Domains:
@@ -94,16 +95,23 @@ def verify_domains(
     `restart`: a new record for those of `names` that are not verified; without names for those that failed. `news` is told of each
     domain after the first look, and when its status is another one.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     end = time.monotonic() + wait
     with _opened(options, confirm) as (config, targets):
         found = _listed(config, targets, _declared(config, names))
         wanted = {d.address for d in found.domains if restart and (names or d.status == "failed")}
         known = {d.address: d for d in found.domains}
-        for domain in found.domains:
-            known[domain.address] = _asked(domain, targets, restart=domain.address in wanted)
-            if news:
-                news(known[domain.address])
-        _wait(known, targets, end, listen, news)
+        with ThreadPoolExecutor(max(1, options.parallelism)) as pool:
+
+            def ask(domains: Sequence[Domain], again: Collection[Address]) -> Iterator[Domain]:
+                return pool.map(lambda d: _asked(d, targets, restart=d.address in again), domains)
+
+            for domain in ask(found.domains, wanted):
+                known[domain.address] = domain
+                if news:
+                    news(domain)
+            _wait(known, ask, end, listen, news)
         return replace(found, domains=tuple(known.values()))
 
 
@@ -135,12 +143,11 @@ def _named(name: str, declared: list[Address], kinds: Kinds) -> list[Address]:
     found = [address for address in declared if key_of(address) in wanted or address == name]
     if found:
         return found
+    from difflib import get_close_matches
+
     keys = [key_of(address) for address in declared]
     close = get_close_matches(_normal(name, kinds), keys, n=1, cutoff=0.6)
-    if close:
-        hint = f"did you mean {close[0]}?"
-    else:
-        hint = f"it has: {', '.join(keys[:10])}{', ...' if len(keys) > 10 else ''}" if keys else "it declares no domain at all"
+    hint = f"did you mean {close[0]}?" if close else f"it has: {', '.join(keys[:10])}{', ...' if len(keys) > 10 else ''}"
     raise UsageError(f"{name!r} is not in the config", hint=hint)
 
 
@@ -209,7 +216,7 @@ def _asked(domain: Domain, targets: Mapping[str, OpenTarget], *, restart: bool) 
     return _domain(domain.target, domain.address, challenge)
 
 
-def _wait(known: dict[Address, Domain], targets: Mapping[str, OpenTarget], end: float, listen: Listener | None, news: News | None) -> None:
+def _wait(known: dict[Address, Domain], ask: Ask, end: float, listen: Listener | None, news: News | None) -> None:
     """Asks for what is pending until nothing is, or the time is over. `end`: of the monotonic clock."""
     pause = FIRST_PAUSE
     while (pending := [d for d in known.values() if d.status == "pending"]) and (left := end - time.monotonic()) > 0:
@@ -217,7 +224,7 @@ def _wait(known: dict[Address, Domain], targets: Mapping[str, OpenTarget], end: 
             listen(Progress("verify", "waiting for records", len(known) - len(pending), len(known)))
         time.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_PAUSE)
-        for domain in pending:
-            known[domain.address] = _asked(domain, targets, restart=False)
-            if news and known[domain.address].status != domain.status:
-                news(known[domain.address])
+        for domain in ask(pending, ()):
+            known[domain.address] = domain
+            if news and domain.status != "pending":
+                news(domain)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 FORMAT = "orgform.domains/1"
 VERIFY = "verify"
 LONGEST_WAIT = 7 * 24 * 3600
-HERE = tuple(name for name in LIVE if name != "parallelism")
 
 
 class WithVerify(click.Command):
@@ -32,7 +31,7 @@ class WithVerify(click.Command):
 @click.command("domains", cls=WithVerify)
 @click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option("--all", "full", is_flag=True, help="The records of verified domains too.")
-@common(*CONFIG, *HERE, *SCREEN, formats=("text", "json", "octodns", "zone"))
+@common(*CONFIG, *LIVE, *SCREEN, formats=("text", "json", "octodns", "zone"))
 def command(names: tuple[str, ...], full: bool, **values: Any) -> int:
     """Show the DNS records that prove the domains of the config, and how far each domain is.
 
@@ -59,12 +58,12 @@ def command(names: tuple[str, ...], full: bool, **values: Any) -> int:
 @click.option(
     "--wait",
     metavar="SECONDS",
-    type=click.FloatRange(0, LONGEST_WAIT),
-    default=0.0,
+    type=click.IntRange(0, LONGEST_WAIT),
+    default=0,
     help="Look again and again until all are verified, at most this long.",
 )
-@common(*CONFIG, *HERE, *SCREEN, formats=("text", "json"))
-def verify(names: tuple[str, ...], restart: bool, wait: float, **values: Any) -> int:
+@common(*CONFIG, *LIVE, *SCREEN, formats=("text", "json"))
+def verify(names: tuple[str, ...], restart: bool, wait: int, **values: Any) -> int:
     """Have the live system look for the DNS records now; exit code 0 when all domains (or the named ones) are verified, else 1."""
     from orgform import app
     from orgform.cli.ask import secret_question
