@@ -108,11 +108,16 @@ def ask(url: str, token: str = "", method: str = "GET", body: Any = None) -> tup
     request = urllib.request.Request(url, method=method, headers=headers, data=json.dumps(body).encode() if body is not None else None)
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            body = answer.read().decode()
-            return answer.status, json.loads(body or "null") if "json" in answer.headers["content-type"] else body
+            return answer.status, read(answer)
     except HTTPError as e:
         with e:
-            return e.code, json.loads(e.read() or b"null")
+            return e.code, read(e)
+
+
+def read(answer: Any) -> Any:
+    """JSON as what it says, everything else as text."""
+    body = answer.read().decode()
+    return json.loads(body or "null") if "json" in answer.headers.get("content-type", "") else body
 
 
 def free_port() -> int:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from orgform.cli.commands.serve import command as serve_command
 from orgform.testing.postgres import PostgresMissing, running_postgres
 from orgform.testing.server import RunningServer, running_server
 from tests.cli.process import PATIENCE
-from tests.docs.page import PAGE, REPOSITORY, SHOWN, Shell, ask, blocks, executable, free_port, parts
+from tests.docs.page import PAGE, REPOSITORY, SHOWN, Shell, ask, blocks, executable, free_port, parts, source
 
 SHOWS = blocks()
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -172,6 +175,14 @@ def test_the_container_file_copies_what_is_there_and_runs_as_nobody_in_particula
     assert "--without-tokens" not in start
 
 
+def test_the_compose_file_builds_that_file_and_names_the_database_it_starts() -> None:
+    services = yaml.safe_load((SERVER / "compose.yaml").read_text())["services"]
+    build = services["orgform"]["build"]
+    assert (SERVER / build["context"] / build["dockerfile"]).samefile(SERVER / "Containerfile")
+    assert "@database/" in services["orgform"]["environment"]["ORGFORM_DATABASE"]
+    assert set(services["orgform"]["depends_on"]) == {"database"} <= set(services)
+
+
 def test_the_container_s_own_check_tells_a_server_that_serves_from_none(tmp_path: Path) -> None:
     """Its command, asked here."""
     check = json.loads(dict(instructions())["HEALTHCHECK"].partition("CMD ")[2])
@@ -213,6 +224,7 @@ def nginx(folder: Path, upstream: int) -> Iterator[int]:
     subprocess.run([*words, "-t"], check=True, capture_output=True, timeout=PATIENCE)
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     try:
+        wait_for(port, process)
         yield port
     finally:
         process.terminate()
@@ -239,8 +251,37 @@ def test_a_company_is_applied_through_nginx_and_tls(tmp_path: Path, server: Runn
 
 
 @pytest.mark.skipif(not executable("caddy"), reason="Caddy is not here")
-def test_caddy_takes_its_file(tmp_path: Path) -> None:
-    words = [executable("caddy")["caddy"], "validate", "--adapter", "caddyfile", "--config", str(SERVER / "Caddyfile")]
-    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
+def test_a_company_is_applied_through_caddy(tmp_path: Path, server: RunningServer) -> None:
+    """Without TLS: a certificate can be had on the name's own machine only."""
+    text = (SERVER / "Caddyfile").read_text()
+    port = free_port()
+    for shown, ours in (("api.acme.example {", f"http://127.0.0.1:{port} {{"), ("127.0.0.1:8080", f"127.0.0.1:{server.port}")):
+        assert shown in text
+        text = text.replace(shown, ours)
+    (tmp_path / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    shell = Shell(source(tmp_path / "source"), ORGFORM_TOKEN=server.token("acme"))
+    shell.url = f"http://127.0.0.1:{port}"
+    words = [executable("caddy")["caddy"], "run", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    with (tmp_path / "caddy.log").open("wb") as log:
+        process = subprocess.Popen(words, stderr=log, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    try:
+        wait_for(port, process)
+        apply = "orgform apply -C examples/server/company --allow-target acme=http://127.0.0.1:8080 --yes"
+        assert "9 created" in shell.run(apply).stdout
+        assert "No changes" in shell.run(apply).stdout
+        assert ask(f"{shell.url}/metrics")[0] == 403
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until somebody listens there."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
