@@ -55,10 +55,12 @@ def _write_links(connection: sa.Connection, company: str, changes: Sequence[Chan
     gone: list[tuple[Any, ...]] = []
     new: list[tuple[Any, ...]] = []
     for c in changes:
-        old = set(c.old_links) if c.new_links else ()
-        fresh = set(c.new_links) if c.old_links else ()
-        gone.extend((company, k.target, c.address, k.path) for k in c.old_links if k not in fresh)
-        new.extend((company, k.target, c.address, k.path, k.rule) for k in c.new_links if k not in old)
+        at, old, fresh = c.address, c.old_links, c.new_links
+        if old:
+            was, is_now = set(old), set(fresh)
+            gone.extend([(company, k.target, at, k.path) for k in old if k not in is_now])
+            fresh = tuple(k for k in fresh if k not in was)
+        new.extend([(company, k.target, at, k.path, k.rule) for k in fresh])
     _delete(connection, t.links, LINK[:4], gone)
     insert(connection, t.links, LINK, new)
 

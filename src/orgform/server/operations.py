@@ -102,7 +102,7 @@ def prefetch(work: Work, operations: Sequence[Prepared]) -> None:
 def _looked_at(work: Work, prepared: Prepared) -> Iterable[str]:
     yield prepared.address
     if prepared.ask.method != "delete":
-        yield from work.shapes.kinds.identity_references(prepared.address)
+        yield from work.shapes.identity(prepared.address)
         try:
             yield from (a for _, a in work.shapes.kinds.attribute_references(prepared.address, prepared.ask.attributes) if "\0" not in a)
         except TypeError:  # attributes of a wrong type; the operation itself will say so

@@ -5,8 +5,9 @@ Invariant: nothing here changes anything; each function returns or raises a `Pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from orgform.codec import decode
@@ -21,7 +22,7 @@ def check_references(work: Work, shape: KindShape, address: Address, attributes:
     """What the resource names exists, is what it may name, and following it does not come back. `known`: before, where it was there."""
     kinds = work.shapes.kinds
     if known is None:
-        for target in kinds.identity_references(address):
+        for target in work.shapes.identity(address):
             if not _exists(work, target):
                 raise invalid("no-such-reference", f"{target} does not exist", "/key")
     old = set() if known is None else set(_named(work, address, known))
@@ -43,25 +44,26 @@ def _exists(work: Work, address: str) -> bool:
 
 
 def _reference_faults(work: Work, address: str, attributes: Attributes, ref: Reference, target: str) -> Iterator[Fault]:
-    at = pointer("attributes", *ref.path)
     if not _exists(work, target) and target != address:
-        yield Fault(at, f"{target} does not exist", "no-such-reference")
+        yield Fault(_at(ref), f"{target} does not exist", "no-such-reference")
         return
     if ref.acyclic and _comes_back(work, address, ref, target):
-        yield Fault(at, f"{target} leads back to {address}", "cycle")
+        yield Fault(_at(ref), f"{target} leads back to {address}", "cycle")
         return
     for name, wanted in ref.where.items():
         word = attributes.get(wanted["same"]) if isinstance(wanted, dict) else wanted
         has = _referent(work, target).get(name)
         if word != has and not (isinstance(has, list) and word in has):
-            yield Fault(at, f"{target} has {name} {has!r}, not {word!r}", "not-usable-here")
+            yield Fault(_at(ref), f"{target} has {name} {has!r}, not {word!r}", "not-usable-here")
 
 
-def _referent(work: Work, target: str) -> Attributes:
+def _at(ref: Reference) -> str:
+    return pointer("attributes", *ref.path)
+
+
+def _referent(work: Work, target: str) -> Mapping[str, Any]:
     row = work.get(target)
-    if row is not None:
-        return row.attributes
-    return dict(work.shapes.builtin.get(target, {}))
+    return row.attributes if row is not None else work.shapes.builtin.get(target, {})
 
 
 def _comes_back(work: Work, address: str, ref: Reference, target: str) -> bool:
@@ -83,9 +85,9 @@ def _links_of(work: Work, address: str, attributes: Attributes) -> Iterator[tupl
 def check_typed(work: Work, shape: KindShape, address: Address, attributes: Attributes) -> None:
     """Values whose type another attribute (of this resource or of the one its key names) gives."""
     for name, by in shape.typed:
-        holder = attributes
+        holder: Mapping[str, Any] = attributes
         if "reference" in by:
-            holder = _referent(work, work.shapes.kinds.identity_references(address)[-1])
+            holder = _referent(work, work.shapes.identity(address)[-1])
         if name in attributes:
             _check_value(name, attributes[name], holder.get(by["type"]), holder.get(by.get("variants", "")))
     for name, by in shape.values_typed:
@@ -150,10 +152,11 @@ def keeping_an_admin(work: Work, *touched: str) -> Iterator[None]:
     if not any(_may_lose_an_admin(work, address) for address in touched):
         yield
         return
-    before = admins(work)
+    before = _some_admin(work)
     yield
-    if before and not admins(work) and _others(work):
-        raise conflict("last-admin", f"{min(before)} is the company's last active admin; make somebody else an admin first")
+    if before and not _some_admin(work) and _others(work):
+        why = f"{before} is the company's last active admin, and a company that has members keeps one"
+        raise conflict("last-admin", f"{why}; make somebody else an admin first, and see that they are active")
 
 
 def _may_lose_an_admin(work: Work, address: str) -> bool:
@@ -162,33 +165,42 @@ def _may_lose_an_admin(work: Work, address: str) -> bool:
     if access.get("as") != "subject":
         return access.get("as") == "role"
     row = work.get(address)
+    if row is None:
+        return False
     roles = _admin_roles(work)
-    return row is not None and any(target in roles for _, target in _links_of(work, address, row.attributes))
+    return any(target in roles for _, target in _links_of(work, address, row.attributes))
 
 
-def admins(work: Work) -> set[str]:
-    """Subjects who hold an admin role, directly or through a role that extends one, and are active."""
-    found: set[str] = set()
+def _some_admin(work: Work) -> str | None:
+    """A subject that holds an admin role, directly or through a role that extends one, and is active."""
+    holders = _admins(work)
+    while some := list(islice(holders, 100)):
+        work.prefetch(some)
+        for address in some:
+            if _active(work, address):
+                return address
+    return None
+
+
+def _admins(work: Work) -> Iterator[str]:
     for role in _admin_roles(work):
-        for source, link in work.named_by(role):
-            access = work.shapes.access(source)
-            if access.get("as") == "subject" and link.path == access.get("role"):
-                found.add(source)
-    work.prefetch(found)
-    return {address for address in found if _active(work, address)}
+        for kind in work.shapes.kinds.having_access("subject"):
+            for source, link in work.named_by_kind(role, kind.name):
+                if link.path == kind.access.get("role"):
+                    yield source
 
 
 def _admin_roles(work: Work) -> set[str]:
     """Addresses of the built-in admin roles and of every role that extends one."""
-    built_in = ((kind, key) for kind in work.shapes.kinds.having_access("role") for key, word in kind.builtin.items() if word.get("admin"))
-    found: set[str] = {kind.address(key) for kind, key in built_in}
+    kinds = work.shapes.kinds.having_access("role")
+    found: set[str] = {kind.address(key) for kind in kinds for key, word in kind.builtin.items() if word.get("admin")}
     pending = list(found)
     while pending:
-        for source, link in work.named_by(pending.pop()):
-            access = work.shapes.access(source)
-            if access.get("as") == "role" and link.path == access.get("extends") and source not in found:
-                found.add(source)
-                pending.append(source)
+        role = pending.pop()
+        for kind in kinds:
+            extending = {s for s, link in work.named_by_kind(role, kind.name) if link.path == kind.access.get("extends")} - found
+            found |= extending
+            pending.extend(extending)
     return found
 
 

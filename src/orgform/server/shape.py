@@ -5,7 +5,7 @@ Invariant: everything here is pure. What passes `KindShape.settle` has the shape
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ class Shapes:
         self.by_api = {shape.kind.api: shape for shape in self.of.values()}
         self.builtin: dict[str, Mapping[str, Any]] = {k.address(key): word for k in kinds.values() for key, word in k.builtin.items()}
         self._known_word = lru_cache(KNOWN_WORDS)(self._settled_word)
+        self.identity: Callable[[str], tuple[Address, ...]] = lru_cache(KNOWN_WORDS)(kinds.identity_references)
 
     def address(self, address: str) -> KindShape:
         """Raises a 409 problem for what is stored of a kind that is not installed (any more)."""
@@ -89,9 +90,11 @@ class KindShape:
         self.shapes = shapes
         self._managed = frozenset(kind.managed)
         self._closed = kind.schema.get("additionalProperties") is False
+        self._principals = sorted(kind.key.references, key=lambda r: -len(r.prefix)) if kind.key else []
         properties = {n: p for n, p in kind.properties.items() if n in self._managed}
         self.node = _node({"properties": properties})
         self.typed = tuple((n, p["x-typed-by"]) for n, p in properties.items() if "x-typed-by" in p)
+        self._observed = {invite: self._first_observed(invite=invite) for invite in (True, False)}
         self.values_typed = tuple((n, p["x-values-typed-by"]) for n, p in properties.items() if "x-values-typed-by" in p)
 
     @cached_property
@@ -101,8 +104,11 @@ class KindShape:
         required = [n for n in self.kind.required if n not in self.kind.sensitive]
         return jsonschema_rs.validator_for({**self.kind.schema, "properties": properties, "required": required})
 
-    def initial_observed(self, *, invite: bool) -> Attributes:
+    def initial_observed(self, *, invite: bool) -> Mapping[str, Any]:
         """What the platform sees of a new resource: the first word of each list; a subject is active at once unless it is invited."""
+        return self._observed[invite]
+
+    def _first_observed(self, *, invite: bool) -> Mapping[str, Any]:
         first = {n: p["enum"][0] for n, p in self.kind.properties.items() if p.get("x-observed") and p.get("enum")}
         return first if invite else {**first, **self.kind.access.get("active", {})}
 
@@ -138,7 +144,7 @@ class KindShape:
         key = self.kind.key
         if key is None or not key.references:
             return self.shapes.word(self.kind.name, part)
-        for ref in sorted(key.references, key=lambda r: -len(r.prefix)):
+        for ref in self._principals:
             if part.startswith(ref.prefix):
                 word, wrong = self.shapes.word(ref.kind, part.removeprefix(ref.prefix))
                 return ref.prefix + word, wrong
@@ -188,8 +194,8 @@ class KindShape:
         settled = self._normalised(attributes, self.node, ("attributes",), faults)
         if faults:
             raise many_faults(faults[:20])
+        kept = {n: v for n, v in settled.items() if n not in self.kind.sensitive} if self.kind.sensitive else settled
         try:
-            kept = {n: v for n, v in settled.items() if n not in self.kind.sensitive} if self.kind.sensitive else settled
             text = encode(kept).decode()
         except (RecursionError, OverflowError, ValueError) as e:
             raise invalid("value", f"the attributes hold a value that is nested too deep or too large: {e}", "/attributes") from e
@@ -234,7 +240,7 @@ class KindShape:
 
     def links(self, address: Address, attributes: Attributes) -> Iterator[Link]:
         """What a resource names. Built-in words are left out, but for those that make somebody an admin."""
-        for target in self.shapes.kinds.identity_references(address):
+        for target in self.shapes.identity(address):
             yield Link(target, "", "cascade")
         for ref, target in self.shapes.kinds.attribute_references(address, attributes):
             word = self.shapes.builtin.get(target)

@@ -7,7 +7,7 @@ So ten thousand creates cost a few statements with many rows each, not tens of t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -20,7 +20,7 @@ from orgform.server import tables as t
 from orgform.server.flush import Change
 from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
-from orgform.server.store import CHUNK, Row, now, rows_at, time_text
+from orgform.server.store import Row, among, now, rows_at, time_text
 
 REMEMBERED_DAYS = 7
 
@@ -62,8 +62,9 @@ class Work:
         self._after: dict[str, Row | None] = {}
         self._changed: dict[str, None] = {}
         self._links: dict[str, tuple[Link, ...]] = {}
-        self._named_by: dict[str, dict[str, list[Link]]] = {}
+        self._named_by: dict[str, dict[str, dict[str, list[Link]]]] = {}
         self._stored_links: dict[str, list[Named]] = {}
+        self._stored_by_kind: dict[tuple[str, str], list[Named]] = {}
         self._journal: list[tuple[str, Row | None, bool]] = []
         self._events: list[tuple[str | None, ...]] = []
         self._stored: dict[str, Stored] = {}
@@ -85,10 +86,10 @@ class Work:
             return
         found: dict[str, list[Named]] = {a: [] for a in missing}
         c = t.links.c
-        query = sa.select(c.target, c.source, c.path, c.rule).where(c.company == self.caller.company)
-        for i in range(0, len(missing), CHUNK):
-            for target, source, path, rule in self.connection.execute(query.where(c.target.in_(missing[i : i + CHUNK]))):
-                found[target].append((source, Link(target, path, rule)))
+        query = sa.select(c.target, c.source, c.path, c.rule)
+        query = query.where(c.company == self.caller.company, among(self.connection, c.target, missing))
+        for target, source, path, rule in self.connection.execute(query).all():
+            found[target].append((source, Link(target, path, rule)))
         self._stored_links.update(found)
 
     def prefetch_below(self, addresses: Iterable[str]) -> None:
@@ -118,8 +119,23 @@ class Work:
         """Every (source, link) that leads to `target` now, in the order of the sources."""
         self.prefetch_named_by((target,))
         stored = [named for named in self._stored_links[target] if named[0] not in self._changed]
-        fresh = [(source, link) for source, links in self._named_by.get(target, {}).items() for link in links]
+        fresh = [named for kind in self._named_by.get(target, ()) for named in self._fresh(target, kind)]
         return sorted(stored + fresh, key=lambda named: (named[0], named[1].path))
+
+    def named_by_kind(self, target: str, kind: str) -> Iterator[Named]:
+        """Those of them whose source is of one kind, in no order: a role that a hundred thousand name is a few admins' as well."""
+        yield from self._fresh(target, kind)
+        if (target, kind) not in self._stored_by_kind:
+            c = t.links.c
+            query = sa.select(c.source, c.path, c.rule).where(c.company == self.caller.company, c.target == target)
+            query = query.where(c.source > f"{kind}/", c.source < f"{kind}0")
+            self._stored_by_kind[target, kind] = [(s, Link(target, path, rule)) for s, path, rule in self.connection.execute(query).all()]
+        yield from (named for named in self._stored_by_kind[target, kind] if named[0] not in self._changed)
+
+    def _fresh(self, target: str, kind: str) -> Iterator[Named]:
+        for source, links in self._named_by.get(target, {}).get(kind, {}).items():
+            for link in links:
+                yield source, link
 
     def total(self, kind: str) -> int:
         """How many there are of a kind now."""
@@ -161,27 +177,28 @@ class Work:
 
     def _place(self, address: str, row: Row | None) -> None:
         self._after[address] = row
-        self._unlink(address)
+        if address in self._links:
+            self._unlink(address)
         links = self._links_of(address, row) if row else ()
         self._links[address] = links
+        kind = address.partition("/")[0]
         for link in links:
-            self._named_by.setdefault(link.target, {}).setdefault(address, []).append(link)
+            self._named_by.setdefault(link.target, {}).setdefault(kind, {}).setdefault(address, []).append(link)
 
     def _links_of(self, address: str, row: Row) -> tuple[Link, ...]:
         return tuple(dict.fromkeys(self.shapes.address(address).links(Address(address), row.attributes)))
 
     def _unlink(self, address: str) -> None:
         for link in self._links.pop(address, ()):
-            self._named_by[link.target].pop(address, None)
+            self._named_by[link.target][address.partition("/")[0]].pop(address, None)
 
     # Idempotency
 
     def prefetch_stored(self, keys: Sequence[str]) -> None:
         c = t.idempotency_keys.c
-        query = sa.select(c.key, c.digest, c.answer).where(c.company == self.caller.company)
-        for i in range(0, len(keys), CHUNK):
-            for key, digest, answer in self.connection.execute(query.where(c.key.in_(keys[i : i + CHUNK]))):
-                self._stored[key] = Stored(digest, answer)
+        if keys:
+            query = sa.select(c.key, c.digest, c.answer).where(c.company == self.caller.company, among(self.connection, c.key, keys))
+            self._stored.update((key, Stored(digest, answer)) for key, digest, answer in self.connection.execute(query).all())
 
     def stored(self, key: str) -> Stored | None:
         return self._stored.get(key)
