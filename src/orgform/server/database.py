@@ -129,6 +129,8 @@ def _parsed(database: str) -> sa.URL:
     try:
         url = sa.make_url(database)
         backend = url.get_backend_name()
+        if "@" in (url.host or ""):
+            raise ValueError("a part of a password stands where the host is due")
     except (ArgumentError, ValueError) as e:
         raise StoreError(
             f"{urls.without_password(database)} is not the URL of a database",
