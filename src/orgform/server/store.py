@@ -144,13 +144,17 @@ class Store:
         return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self, *, wait: bool = True) -> Iterator[sa.Connection]:
         """A transaction that writes and is tied to no company; commits at the end, or undoes everything.
 
-        On SQLite it is alone in writing; on PostgreSQL only what it locks itself is its own.
+        On SQLite it is alone in writing; on PostgreSQL only what it locks itself is its own. Without `wait` it raises a busy `StoreError`
+        at once where it would have to wait for another writer of the SQLite file.
         """
-        with self._failures(), self._turn(), self._writer() as connection, connection.begin():
-            yield connection
+        seconds = BUSY_SECONDS if wait else 0
+        with self._failures(), self._turn(seconds), self._writable().connect() as connection:
+            connection = connection.execution_options(orgform_write_within=seconds)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self, company: str) -> Iterator[sa.Connection]:
@@ -161,21 +165,18 @@ class Store:
                 connection.execute(sa.select(t.companies.c.company).where(t.companies.c.company == company).with_for_update())
             yield connection
 
-    def _writer(self) -> sa.Connection:
-        return self._writable().connect().execution_options(orgform_write=True)
-
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, seconds: float) -> Iterator[None]:
         """Writers of this process queue here rather than poll at the file."""
         if self._writing is None:
             yield
-        elif self._writing.acquire(timeout=BUSY_SECONDS):
+        elif self._writing.acquire(timeout=seconds):
             try:
                 yield
             finally:
                 self._writing.release()
         else:
-            raise StoreError(f"{self.name} is busy: other writers held it for {BUSY_SECONDS} s", busy=True)
+            raise StoreError(f"{self.name} is busy: other writers held it for {seconds} s", busy=True)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -213,7 +214,7 @@ class Store:
             with engine.connect() as connection:
                 self._revision = migrations.revision_of(connection, self.name)
             if self._revision != migrations.NEWEST:
-                with engine.connect().execution_options(orgform_write=True) as connection, connection.begin():
+                with engine.connect().execution_options(orgform_write_within=BUSY_SECONDS) as connection, connection.begin():
                     migrations.upgrade(connection, self.name)
                 self._revision = migrations.NEWEST
             return engine
@@ -285,12 +286,12 @@ class Store:
 
 # What `answers.resource` writes, written by the database: `printf` of the one and `format` of the other read this alike.
 _ITEM = '{"id":"%s","key":%s,"attributes":%s,"observed":%s,"etag":"%s.%s","created_at":"%s","updated_at":"%s"}'
-_THIS_KIND = {"company": sa.bindparam("company"), "kind": sa.bindparam("kind")}
+_THIS_KIND: dict[str, Any] = {"company": sa.bindparam("company"), "kind": sa.bindparam("kind")}
 _TOTAL = sa.select(t.totals.c.total).filter_by(**_THIS_KIND)
 
 
 @functools.cache
-def _page_query(dialect: str) -> sa.Select[tuple[str]]:
+def _page_query(dialect: str) -> sa.Select[Any]:
     """One text for each resource: to fetch seven columns of it, and put them together here, takes twice as long."""
     r = t.resources.c
     formatted, quoted = (sa.func.printf, sa.func.json_quote) if dialect == "sqlite" else (sa.func.format, sa.func.to_json)

@@ -203,7 +203,7 @@ def _hour() -> str:
 
 
 class _Uses:
-    """When tokens were used, to the hour. A process tries once an hour for a token, and what fails is left: it is only good to know."""
+    """When tokens were used, to the hour. A process does it once an hour for a token, and what fails is left: it is only good to know."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -227,7 +227,9 @@ class _Uses:
         c = t.tokens.c
         later = sa.or_(c.used_at.is_(None), c.used_at < hour)
         try:
-            with self._store.transaction() as connection:
+            with self._store.transaction(wait=False) as connection:
                 connection.execute(sa.update(t.tokens).where(c.id == id, later).values(used_at=hour))
-        except StoreError:
-            return
+        except StoreError as e:
+            if e.busy:  # a request that only reads must not wait for writers; the next one tries again
+                with self._lock:
+                    self._tried.discard(id)

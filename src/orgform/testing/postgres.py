@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orgform.codec import Struct
-
 _START_SECONDS = 60.0
 
 
@@ -29,10 +27,28 @@ class PostgresMissing(Exception):
     """No server binaries, or no user to run them as; the message says which."""
 
 
-class Postgres(Struct, frozen=True):
+class Postgres:
     """A running server. `folder` holds its socket; its user is `orgform` without a password."""
 
-    folder: Path
+    def __init__(self, folder: Path, user: str | None) -> None:
+        self.folder = folder
+        self._as = _as(user)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        folder = str(self.folder)
+        command = [str(_binary("postgres")), "-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = process = subprocess.Popen(command, **self._as, stdout=log, stderr=log)
+        _wait(self, process, self.folder / "log")
+
+    def stop(self) -> None:
+        """A fast shutdown: open connections are ended."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            _end(self._process)
+            self._process = None
 
     @property
     def admin_url(self) -> str:
@@ -53,25 +69,19 @@ class Postgres(Struct, frozen=True):
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """Raises `PostgresMissing` where none can be started."""
-    initdb, server, user = _binary("initdb"), _binary("postgres"), _user()
+    initdb, _, user = _binary("initdb"), _binary("postgres"), _user()
     # A short path: the socket's may have about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="orgform-pg-"))
     try:
         if user:
             shutil.chown(folder, user)
-        data = folder / "data"
-        _run([initdb, "-D", data, "-U", "orgform", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"], user)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [server, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], **_as(user), stdout=log, stderr=log
-            )
+        _run([initdb, "-D", folder / "data", "-U", "orgform", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"], user)
+        postgres = Postgres(folder, user)
         try:
-            postgres = Postgres(folder)
-            _wait(postgres, process, folder / "log")
+            postgres.start()
             yield postgres
         finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown: open connections are ended
-            _end(process)
+            postgres.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
