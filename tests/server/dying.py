@@ -32,8 +32,8 @@ class Dying:
         await self.app(scope, receive, sent)
 
 
-def application(*args: Any) -> Observer:
-    observer = _application(*args)
+def application(*args: Any, **options: Any) -> Observer:
+    observer = _application(*args, **options)
     observer.app = Dying(observer.app, int(os.environ["ORGFORM_TEST_DIES_AT"]))
     return observer
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import uvicorn
 
 from orgform.codec import Struct
-from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OrgformError, UsageError
 from orgform.kinds import Kinds
 from orgform.redaction import keep_secret
 from orgform.server import listen, tables, wire
@@ -52,18 +52,19 @@ class Settings(Struct, frozen=True):
     rate_limit: int | None = None
     largest_body: int = LARGEST_BODY
     invite: bool = False
-    resolver: str = ""
+    resolver: str | None = None
     grace: float = 30
     log_format: str = "json"
     by_environment: bool = False
 
 
-def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None], note: Callable[[str], None]) -> int:
-    """Serves until a signal comes; the exit code. `announce` gets one line when it listens, `note` what the operator may want to know.
+def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None]) -> int:
+    """Serves until a signal comes; the exit code. `announce` gets one line when it listens.
 
     Raises `UsageError`, `ListenError` and `StoreError` before that.
     """
     _keep_password(settings.database)
+    resolver = _resolver(settings.resolver)
     addresses = listen.addresses_of(settings.host, settings.port)
     if settings.without_tokens and not listen.is_loopback(addresses):
         raise UsageError(
@@ -73,17 +74,18 @@ def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None], 
     with closing(Store(settings.database)) as store, listen.bound(settings.host, settings.port, addresses) as sockets:
         with store.transaction():
             pass  # opened, made or brought up to date before anybody can connect
-        if not settings.without_tokens and not _has_tokens(store):
-            note(_token_hint(settings, store))
         log = Log(settings.log_format)
-        server = _Server(store, settings, kinds, log, lambda: announce(_first_line(settings, store, sockets)))
+        if not settings.without_tokens and not _has_tokens(store):
+            log.write("no-tokens", message=_token_hint(settings, store))
+        app = application(store, settings, kinds, log, resolver, stopping=lambda: server.should_exit)
+        server = _Server(app, log, settings.grace, lambda: announce(_first_line(settings, store, sockets)))
         with log.collecting(), server.signals():
             listen.listen(settings.host, settings.port, sockets)
             server.run(sockets)
     return EXIT_OK
 
 
-def application(store: Store, settings: Settings, kinds: Kinds, log: Log, stopping: Callable[[], bool]) -> Observer:
+def application(store: Store, settings: Settings, kinds: Kinds, log: Log, resolver: Resolver, *, stopping: Callable[[], bool]) -> Observer:
     """The whole application as a process serves it. `stopping`: whether the process is about to end."""
     identify: Identify = default_caller if settings.without_tokens else identify_by_token(store)
     if settings.rate_limit:
@@ -96,9 +98,16 @@ def application(store: Store, settings: Settings, kinds: Kinds, log: Log, stoppi
         invite=settings.invite,
         largest_body=settings.largest_body,
         public=public_routes(store, metrics, stopping),
-        resolver=Resolver(settings.resolver) if settings.resolver else None,
+        resolver=resolver,
     )
     return Observer(app, log, metrics, collections=[kind.api for kind in kinds.values()], stopping=stopping)
+
+
+def _resolver(where: str | None) -> Resolver:
+    try:
+        return Resolver(where)
+    except OrgformError as e:
+        raise UsageError(e.message, hint=e.hint) from e
 
 
 def _keep_password(database: str) -> None:
@@ -114,7 +123,7 @@ def _has_tokens(store: Store) -> bool:
 
 def _token_hint(settings: Settings, store: Store) -> str:
     database = "" if settings.by_environment else f" --database {shlex.quote(store.name)}"
-    return f"There are no tokens yet, so nobody may ask anything. Make one: orgform token create{database} --company default --scope write"
+    return f"there are no tokens, so nobody may ask anything; make one: orgform token create{database} --company default --scope write"
 
 
 def _first_line(settings: Settings, store: Store, sockets: list[socket.socket]) -> str:
@@ -126,11 +135,10 @@ def _first_line(settings: Settings, store: Store, sockets: list[socket.socket]) 
 class _Server(uvicorn.Server):
     """uvicorn's, with signals, first line and last wait of our own."""
 
-    def __init__(self, store: Store, settings: Settings, kinds: Kinds, log: Log, announce: Callable[[], None]) -> None:
-        observer = application(store, settings, kinds, log, lambda: self.should_exit)
+    def __init__(self, observer: Observer, log: Log, grace: float, announce: Callable[[], None]) -> None:
         super().__init__(_config(observer))
         self.log = log
-        self.grace = settings.grace
+        self.grace = grace
         self.announce = announce
 
     @contextmanager

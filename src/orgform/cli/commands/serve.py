@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import click
@@ -10,16 +11,30 @@ from click.core import ParameterSource
 MEGABYTE = 1024 * 1024
 
 
+def _number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """`nan` is in every range."""
+    if math.isnan(value):
+        raise click.BadParameter(f"{value} is no number", context, option)
+    return value
+
+
+def _some(context: click.Context, option: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty", context, option)
+    return value
+
+
 @click.command("serve")
 @click.option(
     "--database",
     envvar="ORGFORM_DATABASE",
     default="orgform.db",
     show_default=True,
+    callback=_some,
     metavar="FILE|URL",
     help="SQLite file or PostgreSQL URL; ORGFORM_DATABASE does the same and keeps a password off the command line.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=_some, metavar="ADDRESS", help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N", help="Port to listen on; 0 is any free one."
 )
@@ -31,12 +46,11 @@ MEGABYTE = 1024 * 1024
     "--largest-body", type=click.IntRange(1, 1024), default=16, show_default=True, metavar="MB", help="Largest body of a request."
 )
 @click.option("--invite", is_flag=True, help="New members are invited until they accept, not active at once.")
-@click.option(
-    "--resolver", metavar="HOST[:PORT]", default="", help="DNS server that domains are looked up at (the system's, if not given)."
-)
+@click.option("--resolver", metavar="HOST[:PORT]", help="DNS server that domains are looked up at (the system's, if not given).")
 @click.option(
     "--grace",
     type=click.FloatRange(0, 3600),
+    callback=_number,
     default=30,
     show_default=True,
     metavar="SECONDS",
@@ -56,4 +70,4 @@ def command(**values: Any) -> int:
     source = click.get_current_context().get_parameter_source("database")
     values["largest_body"] *= MEGABYTE
     settings = Settings(**values, by_environment=source is ParameterSource.ENVIRONMENT)
-    return serve(settings, load_kinds(), announce=paper.result, note=paper.note)
+    return serve(settings, load_kinds(), announce=paper.result)
