@@ -6,6 +6,7 @@ into write-ahead mode.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Place:
         self.file = database if isinstance(database, Path) else None
         if self.file is None:
             url = _parsed(str(database))
-            self.file = None if url.get_backend_name() == "postgresql" else _file_in(url)
+            self.file = _file_in(url) if url.get_backend_name() == "sqlite" else None
         self.url = sa.URL.create("sqlite", database=str(self.file)) if self.file else _with_driver(url)
         self.name = str(self.file) if self.file else _shown(self.url)
 
@@ -132,8 +133,10 @@ def _parsed(database: str) -> sa.URL:
         if "@" in (url.host or ""):
             raise ValueError("a part of a password stands where the host is due")
     except (ArgumentError, ValueError) as e:
+        # What is no plain word before :// may be a part of a password.
+        shown = urls.without_password(database) if re.match(r"[A-Za-z][\w+.-]*://", database) else "what is given"
         raise StoreError(
-            f"{urls.without_password(database)} is not the URL of a database",
+            f"{shown} is not the URL of a database",
             hint="write postgresql://USER:PASSWORD@HOST:PORT/NAME, with what is special in the password escaped (@ as %40), or name a file",
         ) from e
     if backend not in ("sqlite", "postgresql", "postgres"):

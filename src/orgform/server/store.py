@@ -119,7 +119,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one state throughout."""
-        with self._failures(), self._readable().connect() as connection:
+        with self._failures(reading=True), self._readable().connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -135,7 +135,7 @@ class Store:
             return
         with self._opening:
             self._probe = self._probe or self._place.probe()
-        with self._failures(), self._probe.connect() as connection:
+        with self._failures(reading=True), self._probe.connect() as connection:
             connection.execute(sa.select(sa.literal(1))).all()
 
     def connections_in_use(self) -> int:
@@ -179,7 +179,8 @@ class Store:
             raise StoreError(f"{self.name} is busy: other writers held it for {seconds} s", busy=True)
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _failures(self, *, reading: bool = False) -> Iterator[None]:
+        """What the database says, in sentences. Who only read, and lost the connection, has lost nothing."""
         try:
             yield
         except SQLAlchemyError as e:
@@ -188,7 +189,9 @@ class Store:
                     f"{self.name} was made by an earlier version of orgform, which had no such thing in it",
                     hint="the first `orgform apply` or `orgform serve` with it upgrades it",
                 ) from e
-            raise self._place.explained(e) from e
+            error = self._place.explained(e)
+            error.busy = error.busy or (reading and error.lost)
+            raise error from e
 
     def _is_old(self) -> bool:
         """Of an earlier version, and not upgraded yet."""
