@@ -20,8 +20,8 @@ BULK_HEADINGS = ("bulk loading", "a second", "floor, a second", "times as many")
 EXAMPLE_LIMITS = {"--version": 0.1, "validate example": 0.35, "plan example": 0.6}
 OPENLY = (
     "Most of the gain over Terraform is paginated lists instead of a request for each resource; its plain blocks here make no request at "
-    "all, the others a GET each, at a server that does nothing else. octoDNS makes no HTTP call either, it compares two YAML files. orgform's plan reads everything from an API in "
-    "another process."
+    "all, the others a GET each, at a server that does nothing else. octoDNS makes no HTTP call either, it compares two YAML files. "
+    "orgform's plan reads everything from an API in another process."
 )
 
 
@@ -162,7 +162,8 @@ def _latency_facts(result: dict[str, Any]) -> list[str]:
         f"apply of creates call by call (`batch: 1`) over a network with 50 ms of latency, parallel 20: {slow['calls']:,} calls, "
         f"{slow['serial']} of them one after another before the first write; at least {slow['least']} s by arithmetic, {slow['seconds']} s "
         f"the whole process ({slow['ratio']} times), {slow['cpu']} s of computing in it; bare sockets through the same network and nothing "
-        f"behind it: {slow['floor']} times; a write took {slow['server_ms']} ms in the server (median), its turn among the company's other writes included"
+        f"behind it: {slow['floor']} times; a write took {slow['server_ms']} ms in the server (median), "
+        "its turn among the company's other writes included"
     ]
 
 
