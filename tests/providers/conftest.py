@@ -48,7 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def open_remote(tmp_path: Path, kinds: Kinds, served: RunningServer) -> OpenLocal:
-    def opened(run: str = "") -> Provider:
-        return remote.open(context(tmp_path, kinds, {"url": served.url}, run=run))
+    def opened(run: str = "", **options: Any) -> Provider:
+        return remote.open(context(tmp_path, kinds, {"url": served.url, **options}, run=run))
 
     return opened

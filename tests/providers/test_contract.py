@@ -94,3 +94,15 @@ def checked(request: pytest.FixtureRequest, kinds: Kinds, tmp_path: Path) -> Sub
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
 def test_contract(check: Callable[[Subject], None], checked: Subject) -> None:
     check(checked)
+
+
+@pytest.mark.parametrize(
+    "check", [c for c in contract.CHECKS if c not in (contract.reads_every_page, contract.is_never_complete_without_a_page)]
+)
+def test_one_call_for_each_write(check: Callable[[Subject], None], kinds: Kinds, open_remote: Callable[..., Provider]) -> None:
+    """`batch: 1` goes by each resource's own route, and means the same. What is about reading is checked above."""
+
+    def losing(after: int) -> AbstractContextManager[Provider]:
+        raise NotImplementedError
+
+    check(subject(kinds, lambda: open_remote(batch=1), losing))

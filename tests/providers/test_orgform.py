@@ -95,6 +95,75 @@ def test_the_token_is_read_when_it_is_used_and_sent(tmp_path: Path, kinds: Kinds
             assert request.headers["user-agent"].endswith(" (run r1)")
 
 
+# Who the token is
+
+
+@contextmanager
+def arrived(tmp_path: Path, kinds: Kinds, *steps: Step, **options: Any) -> Iterator[tuple[Provider, Script]]:
+    """A target with a token."""
+    with scripted(*steps) as script:
+        asked = {"url": script.url, "token": "env:ACME_TOKEN", **options}
+        with closing(remote.open(context(tmp_path, kinds, asked, secret="geheim"))) as provider:
+            yield provider, script
+
+
+def test_the_token_says_which_company_and_whose_account(tmp_path: Path, kinds: Kinds) -> None:
+    with arrived(tmp_path, kinds, whoami(company="acme", member="ci@acme.com")) as (provider, script):
+        assert provider.system == f"{script.url}#acme"
+        assert provider.own_member() == "member/ci@acme.com"
+        provider.check_writable()
+        assert script.paths == ["/v1/whoami"], "it is asked once"
+    with arrived(tmp_path, kinds, whoami()) as (provider, script):
+        assert (provider.system, provider.own_member()) == (script.url, None)
+
+
+def test_a_token_that_may_read_only_is_said_before_anything_is_tried(tmp_path: Path, kinds: Kinds) -> None:
+    with arrived(tmp_path, kinds, whoami(company="acme", scope="read"), page("a")) as (provider, _):
+        with pytest.raises(ProviderError, match=r"the token abc of http.*#acme may read only, so nothing was tried") as caught:
+            provider.check_writable()
+        assert "--scope write" in caught.value.hint
+        [result] = provider.read(["workspace"])
+        assert result.complete
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "hint"),
+    [
+        (answer(401, {"code": "wrong-token", "detail": "not known"}), "URL does not take the token: not known$", "orgform token create"),
+        (answer(401), "URL does not take the token: GET /v1/whoami: 401", "orgform token create"),
+        (answer(404, b"<html>", content_type="text/html"), r"no orgform server at URL \(GET /v1/whoami: 404", "`url`"),
+        (answer(404, {"code": "no-such-collection"}), "no orgform server at URL", "`url`"),
+        (answer(200, b"<html>", content_type="text/html"), "URL does not say who the token is: .*not JSON", "`url`"),
+        (answer(200, {"items": []}), "URL does not say who the token is: .*missing required field `company`", ""),
+        (answer(403, {"detail": "no"}), "URL does not say who the token is: GET /v1/whoami: 403 Some Reason: no", "may not"),
+        (answer(429, {"detail": "60 a minute"}), r"URL does not say who the token is: .*60 a minute \(6 tries\)", ""),
+        (reset, "URL does not say who the token is: .*was cut", ""),
+    ],
+)
+def test_a_token_that_is_not_taken(tmp_path: Path, kinds: Kinds, step: Step, message: str, hint: str) -> None:
+    with scripted(step) as script:
+        options = {"url": script.url, "token": "env:ACME_TOKEN"}
+        with pytest.raises(ReadFailed, match=f"target acme: .*{message.replace('URL', script.url)}") as caught:
+            remote.open(context(tmp_path, kinds, options, secret="geheim"))
+        assert hint in caught.value.hint
+        assert "geheim" not in caught.value.message
+
+
+def test_a_server_that_lets_one_wait_is_waited_for(tmp_path: Path, kinds: Kinds) -> None:
+    busy = answer(429, {"code": "rate-limited"}, retry_after="1")
+    with arrived(tmp_path, kinds, busy, whoami(), busy, page("a")) as (provider, script):
+        [result] = provider.read(["workspace"])
+        assert result.complete
+        assert script.paths == ["/v1/whoami"] * 2 + ["/v1/workspaces?limit=1000"] * 2
+
+
+def test_a_server_that_wants_a_token_where_the_target_has_none(tmp_path: Path, kinds: Kinds) -> None:
+    wanted = answer(401, {"code": "no-token", "detail": "this needs a token"})
+    with talking_to(tmp_path, kinds, wanted) as (provider, _), pytest.raises(ReadFailed, match="this needs a token") as caught:
+        list(provider.read(["workspace"]))
+    assert "token: env:NAME" in caught.value.hint
+
+
 def test_ca_is_relative_to_the_folder(tmp_path: Path, kinds: Kinds) -> None:
     with pytest.raises(ProviderError, match=str(tmp_path / "missing.pem")):
         remote.open(context(tmp_path, kinds, {"url": "https://127.0.0.1", "ca": "missing.pem"}))
@@ -356,6 +425,86 @@ def test_a_key_is_of_one_run(open_local: OpenLocal) -> None:
         provider.write([ws])
         [read] = provider.read(["workspace"])
         assert list(read.resources) == ["workspace/ws"]
+
+
+# Writing in small pieces
+
+
+@pytest.mark.parametrize("size", [0, 1001, 1.5, "1"])
+def test_a_batch_holds_one_to_a_thousand(size: Any) -> None:
+    import jsonschema
+
+    judge = jsonschema.Draft202012Validator(remote.options)
+    assert not judge.is_valid({"url": "https://a.example", "batch": size})
+    assert judge.is_valid({"url": "https://a.example", "batch": 1})
+
+
+def test_a_batch_holds_what_the_target_says(tmp_path: Path, kinds: Kinds) -> None:
+    with arrived(tmp_path, kinds, whoami(), results(201, 201), results(201), batch=2) as (provider, script):
+        assert provider.capabilities.batch == 2
+        assert [r.status for r in provider.write([make(f"workspace/{n}") for n in "abc"])] == ["done"] * 3
+        assert [len(decode(r.body)["operations"]) for r in script.received[1:]] == [2, 1]
+
+
+def test_one_by_one_as_it_is_sent(tmp_path: Path, kinds: Kinds) -> None:
+    operations = [
+        Operation("create", Address("membership/ws/group:g"), {"role": "admin"}, key="1"),
+        Operation("update", Address("workspace/new"), {"name": None}, "v1", "id", "2", Address("workspace/old")),
+        Operation("update", Address("tag/ws/a b&c"), {"name": "x"}, "*", "id", "3"),
+        Operation("delete", Address("feature_value/ws/f"), etag="v2", key="4"),
+    ]
+    made = answer(201, {"id": "i"}, etag='"e.1"')
+    with arrived(tmp_path, kinds, whoami(), made, answer(200, {}), answer(200, {}), answer(204), batch=1) as (provider, script):
+        assert provider.write(operations) == [Result("done", etag="e.1"), *[Result("done")] * 3]
+        sent = script.received[1:]
+    assert [(r.method, r.path) for r in sent] == [
+        ("POST", "/v1/memberships"),
+        ("PATCH", "/v1/workspaces/old"),
+        ("PATCH", "/v1/tags/ws/a%20b%26c"),
+        ("DELETE", "/v1/feature_values/ws/f"),
+    ]
+    assert [r.headers["idempotency-key"] for r in sent] == ["1", "2", "3", "4"]
+    assert [r.headers.get("if-match") for r in sent] == [None, '"v1"', "*", '"v2"']
+    assert [decode(r.body) if r.body else None for r in sent] == [
+        {"key": "ws/group:g", "attributes": {"role": "admin"}},
+        {"key": "new", "attributes": {"name": None}},
+        {"attributes": {"name": "x"}},
+        None,
+    ]
+
+
+def test_a_name_that_a_path_cannot_hold_goes_by_batch(tmp_path: Path, kinds: Kinds) -> None:
+    with arrived(tmp_path, kinds, whoami(), results(200), results(204), batch=1) as (provider, script):
+        operations = [Operation("update", Address("tag/ws/.."), {}), Operation("delete", Address("tag/ws/."))]
+        assert [r.status for r in provider.write(operations)] == ["done", "done"]
+        assert script.paths[1:] == ["/v1/batch"] * 2
+
+
+@pytest.mark.parametrize(
+    ("action", "step", "expected", "detail"),
+    [
+        ("create", answer(409, {"code": "exists", "detail": "there"}), "stale", "there"),
+        ("create", answer(422, {"code": "format", "detail": "bad"}), "failed", "bad"),
+        ("create", answer(404, {"code": "no-such-collection", "detail": "none"}), "failed", "404"),
+        ("update", answer(404, {"code": "not-found", "detail": "gone"}), "stale", "gone"),
+        ("update", answer(412, {"code": "precondition-failed", "detail": "changed"}), "stale", "changed"),
+        ("update", answer(404, b"<html>", content_type="text/html"), "failed", "404"),
+        ("delete", answer(404, {"code": "not-found", "detail": "gone"}), "done", "was gone already"),
+        ("delete", answer(404, b"<html>", content_type="text/html"), "failed", "404"),
+        ("delete", answer(404, {"code": "no-such-route"}), "failed", "404"),
+        ("delete", answer(409, {"code": "last-admin", "detail": "the last"}), "failed", "the last"),
+        ("update", answer(403, {"code": "scope", "detail": "may read only"}), "failed", "may read only"),
+        ("update", answer(429, {"code": "rate-limited", "detail": "too many"}), "failed", "too many"),
+        ("update", answer(500), "unknown", "500"),
+        ("update", answer(500, {"code": "storage", "detail": "undone"}), "failed", "undone"),
+        ("update", reset, "unknown", "was cut"),
+    ],
+)
+def test_what_one_answer_means(tmp_path: Path, kinds: Kinds, action: Any, step: Step, expected: str, detail: str) -> None:
+    with arrived(tmp_path, kinds, whoami(), step, batch=1) as (provider, _):
+        [result] = provider.write([Operation(action, Address("workspace/ws"))])
+        assert result.status == expected
+        assert detail in result.detail
 
 
 def test_nothing_to_write(company: Provider) -> None:
