@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -17,8 +19,10 @@ from orgform.codec import decode, encode
 from orgform.errors import OrgformError
 from orgform.kinds import Kind, Kinds
 from orgform.server import Store, tables
+from orgform.server.log import Log
 from orgform.server.shape import Shapes
-from orgform.server.store import now, time_text
+from orgform.server.store import StoreError, now, time_text
+from orgform.server.sweep import sweeping
 from orgform.server.verification import AT_ONCE, Resolver, Verification, expire
 from orgform.testing.server import running_server
 from tests.dnsserver import Names, closed_port, running_dns
@@ -503,6 +507,34 @@ def test_nothing_is_made_where_there_is_nothing(tmp_path: Path, kinds: Kinds) ->
     assert list(tmp_path.iterdir()) == []
 
 
+class Broken(Store):
+    """A database that is gone at the first look."""
+
+    looks = 0
+
+    def reading(self) -> Any:
+        self.looks += 1
+        if self.looks == 1:
+            raise StoreError("the database is gone")
+        return super().reading()
+
+
+def test_a_server_sweeps_now_and_then(tmp_path: Path, kinds: Kinds, caplog: pytest.LogCaptureFixture) -> None:
+    lines = io.StringIO()
+    store = Broken(tmp_path / "acme.db")
+    with Api(store, kinds, "default", resolver=Resolver("127.0.0.1:1")) as api:
+        api.have(ACME)
+        age(api, 31)
+        store.looks = 0
+        with sweeping(store, kinds, Log("json", lines), every=0.01):
+            while "challenges-expired" not in lines.getvalue():
+                pass
+        assert api.item(ACME)["observed"]["status"] == "failed"
+    store.close()
+    assert json.loads(lines.getvalue())["number"] == 1
+    assert "tried again" in caplog.text
+
+
 # Directories of the first version
 
 
@@ -638,3 +670,16 @@ def test_over_http(tmp_path: Path, dns: Names) -> None:
         assert client.post("/v1/domains/acme.com/verify").json()["observed"]["status"] == "pending"
         dns.set(RECORD, asked["value"])
         assert client.post(f"/v1/domains/{made['id']}/verify", json={"restart": False}).json()["observed"]["status"] == "verified"
+
+
+def test_a_real_server_lets_time_run_out(tmp_path: Path, kinds: Kinds) -> None:
+    store = Store(tmp_path / "acme.db")
+    with Api(store, kinds, "default") as api:
+        api.have(ACME)
+        age(api, 31)
+    store.close()
+    with running_server(tmp_path / "acme.db") as server, httpx.Client(base_url=server.url) as client:
+        while client.get("/v1/domains/acme.com").json()["observed"]["status"] != "failed":
+            assert server.process.poll() is None
+        assert server.stop() == 0
+        assert '"challenges-expired"' in server.log()

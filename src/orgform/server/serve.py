@@ -31,6 +31,7 @@ from orgform.server.limits import Limiter, limited
 from orgform.server.log import Log
 from orgform.server.observe import Metrics, Observer
 from orgform.server.store import Store
+from orgform.server.sweep import sweeping
 from orgform.server.tokens import identify_by_token
 from orgform.server.verification import Resolver
 
@@ -79,7 +80,7 @@ def serve(settings: Settings, kinds: Kinds, *, announce: Callable[[str], None]) 
             log.write("no-tokens", message=_token_hint(settings, store))
         app = application(store, settings, kinds, log, resolver, stopping=lambda: server.should_exit)
         server = _Server(app, log, settings.grace, lambda: announce(_first_line(settings, store, sockets)))
-        with log.collecting(), server.signals():
+        with log.collecting(), server.signals(), sweeping(store, kinds, log):
             listen.listen(settings.host, settings.port, sockets)
             server.run(sockets)
     return EXIT_OK
