@@ -25,9 +25,9 @@ COMPANIES = count(1)
 class Api(httpx.Client):
     """A client of the application, with what tests ask for again and again. `company` is the one that its requests are about."""
 
-    def __init__(self, store: Store, kinds: Kinds, company: str, *, actor: str = "dana@acme.com", **options: Any) -> None:
+    def __init__(self, store: Store, kinds: Kinds, company: str, *, actor: str = "dana@acme.com", token: str = "", **options: Any) -> None:
         def identify(request: Any) -> Caller:
-            return Caller(company, actor, request.headers.get("user-agent", ""))
+            return Caller(company, actor, request.headers.get("user-agent", ""), token)
 
         app = create_app(store, kinds, identify=identify, inline=True, **options)
         super().__init__(transport=InProcessTransport(app), base_url="http://test", headers={"user-agent": "web console"})
@@ -90,7 +90,7 @@ class Api(httpx.Client):
         """Links and totals are what the resources say."""
         dump = self.dump()
         shapes = Shapes(self.kinds)
-        resources = {f"{kind}/{key}": decode(text) for _, kind, key, _, _, text, *_ in dump["resources"]}
+        resources: dict[str, dict[str, Any]] = {f"{kind}/{key}": decode(text) for _, kind, key, _, _, text, *_ in dump["resources"]}
         links = {(k.target, a, k.path, k.rule) for a, attributes in resources.items() for k in shapes.address(a).links(a, attributes)}  # type: ignore[arg-type]
         assert {tuple(row[1:]) for row in dump["resource_links"]} == links
         counted = {kind: n for _, kind, n in dump["resource_totals"] if n != "0"}

@@ -73,7 +73,8 @@ def plug_in() -> Kind:
                 "contact": {"type": "string", "format": "acme-phone"},
                 "sample": {"x-typed-by": {"type": "sample_type"}},
                 "sample_type": {"enum": ["string", "number"]},
-                "secret": {"type": "string", "x-sensitive": True},
+                "secret": {"type": "string", "x-sensitive": True, "maxLength": 20},
+                "pager": {"type": "string", "x-sensitive": True, "format": "email"},
                 "last": {"type": "string", "x-observed": True},
             },
             "required": ["url", "secret"],
@@ -147,6 +148,20 @@ def test_what_is_secret_is_never_read_back(api: Api, store: Store, kinds: Kinds)
         assert wider.change("webhook/ws/hook", {"secret": "anders"}).status_code == 200
         assert wider.change("webhook/ws/hook", {"secret": 5}).status_code == 422
         assert "anders" not in str(wider.dump())
+        refusals = [
+            wider.make("webhook/ws/other", {"url": "https://a", "secret": "geheim" * 9}),
+            wider.make("webhook/ws/other", {"url": "https://a", "secret": ["geheim"]}),
+            wider.make("webhook/ws/other", {"url": "geheim", "secret": "geheim", "events": "geheim"}),
+            wider.change("webhook/ws/hook", {"secret": {"geheim": "geheim"}}),
+            wider.change("webhook/ws/hook", {"pager": "geheim"}),
+            wider.change("webhook/ws/hook", {"secret": None, "sample": "geheim", "sample_type": "number"}),
+        ]
+        assert [answer.status_code for answer in refusals] == [422] * 6
+        assert "geheim" not in "".join(answer.text for answer in refusals)
+        make = {"method": "create", "collection": "webhooks", "key": "ws/kept", "idempotency_key": "item"}
+        make["attributes"] = {"url": "https://a", "secret": "geheim"}
+        assert [r["status"] for r in wider.batch(make, **{"idempotency-key": "all"})] == [201]
+        assert "geheim" not in str(wider.dump()) + str(wider.events())
         wider.remove("workspace/ws")
 
 

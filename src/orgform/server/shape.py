@@ -5,7 +5,7 @@ Invariant: everything here is pure. What passes `KindShape.settle` has the shape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ class Shapes:
         self.of = {kind.name: KindShape(kind, self) for kind in kinds.values()}
         self.by_api = {shape.kind.api: shape for shape in self.of.values()}
         self.builtin: dict[str, Mapping[str, Any]] = {k.address(key): word for k in kinds.values() for key, word in k.builtin.items()}
+        self.typing = _typing(self.of.values())
         self._known_word = lru_cache(KNOWN_WORDS)(self._settled_word)
         self.identity: Callable[[str], tuple[Address, ...]] = lru_cache(KNOWN_WORDS)(kinds.identity_references)
 
@@ -99,10 +100,11 @@ class KindShape:
 
     @cached_property
     def _validator(self) -> Any:
-        """A secret is required at creation only: it is not kept, so a later patch cannot be merged with it."""
+        """A secret is required at creation only: it is not kept, so a later patch cannot be merged with it. No message repeats it."""
         properties = {n: p for n, p in self.kind.properties.items() if n in self._managed}
         required = [n for n in self.kind.required if n not in self.kind.sensitive]
-        return jsonschema_rs.validator_for({**self.kind.schema, "properties": properties, "required": required})
+        schema = {**self.kind.schema, "properties": properties, "required": required}
+        return jsonschema_rs.validator_for(schema, mask="the value" if self.kind.sensitive else None)
 
     def initial_observed(self, *, invite: bool) -> Mapping[str, Any]:
         """What the platform sees of a new resource: the first word of each list; a subject is active at once unless it is invited."""
@@ -235,7 +237,7 @@ class KindShape:
             wrong = _fault(node.format, value) if node.format else None
             word = value if wrong or not node.format else formats.normalise(node.format, value)
         if wrong:
-            faults.append(Fault(pointer(*at), wrong, "format"))
+            faults.append(Fault(pointer(*at), f"{at[1]} is no good {node.format}" if at[1] in self.kind.sensitive else wrong, "format"))
         return word
 
     def links(self, address: Address, attributes: Attributes) -> Iterator[Link]:
@@ -266,6 +268,16 @@ class KindShape:
             if ref.kind == old.partition("/")[0]:
                 _replace_words(renamed, ref, word, with_)
         return renamed
+
+
+def _typing(shapes: Iterable[KindShape]) -> dict[str, list[tuple[str, str, Mapping[str, str]]]]:
+    """Kind -> whose values it gives a type: (kind, attribute, the rule's words)."""
+    found: dict[str, list[tuple[str, str, Mapping[str, str]]]] = {}
+    for shape in shapes:
+        for name, by in shape.typed:
+            for ref in shape.kind.key.references if "reference" in by and shape.kind.key else ():
+                found.setdefault(ref.kind, []).append((shape.kind.name, name, by))
+    return found
 
 
 def _replace_words(attributes: Attributes, ref: Reference, old: str, new: str) -> None:
