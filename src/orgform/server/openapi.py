@@ -193,7 +193,7 @@ class _Collection:
             "list",
             self.kind.api,
             f"List the collection {self.kind.api}",
-            {"200": answer, **problem(400, 401, 429, 503)},
+            {"200": answer, **problem(400, 401, 429, 500, 503)},
             description=f"{self.kind.description} `total` counts the whole collection.",
             parameters=[ref("parameters", "limit"), ref("parameters", "cursor"), ref("parameters", "request_id")],
         )
@@ -206,7 +206,7 @@ class _Collection:
             "create",
             self.kind.name,
             f"Create a {self.title}",
-            {"201": answer, **problem(400, 401, 403, 409, 413, 415, 422, 429, 503)},
+            {"201": answer, **problem(400, 401, 403, 409, 413, 415, 422, 429, 500, 503)},
             description=self.kind.description + note,
             parameters=[ref("parameters", "idempotency_key"), ref("parameters", "request_id")],
             requestBody={"required": True, "content": {JSON: {"schema": self._schema("New")}}},
@@ -222,7 +222,7 @@ class _Collection:
             "get",
             self.kind.name,
             f"Read a {self.title}",
-            {"200": answer, "304": same, **problem(400, 401, 404, 429, 503)},
+            {"200": answer, "304": same, **problem(400, 401, 404, 429, 500, 503)},
             parameters=[ref("parameters", "if_none_match"), ref("parameters", "request_id")],
         )
 
@@ -232,7 +232,7 @@ class _Collection:
             "update",
             self.kind.name,
             f"Change a {self.title}",
-            {"200": answer, **problem(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)},
+            {"200": answer, **problem(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503)},
             description="A merge patch (RFC 7396) of the attributes: what is not written stays, null takes away. " + self._immutable(),
             parameters=common.WRITING,
             requestBody={"required": True, "content": {t: {"schema": self._schema("Patch")} for t in (MERGE_PATCH, JSON)}},
@@ -249,7 +249,7 @@ class _Collection:
             "delete",
             self.kind.name,
             f"Delete a {self.title}",
-            {"204": gone, **problem(400, 401, 403, 404, 409, 412, 413, 415, 429, 503)},
+            {"204": gone, **problem(400, 401, 403, 404, 409, 412, 413, 415, 429, 500, 503)},
             description="What belongs to it goes too; what else names it must be changed first (409)." + lost,
             parameters=common.WRITING,
         )
@@ -265,10 +265,10 @@ class _Collection:
             "verify",
             self.kind.name,
             f"Prove that a {self.title} is the company's own",
-            {"200": answer, **problem(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
+            {"200": answer, **problem(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503)},
             description="Looks for the record that `observed.challenge` asks for, and sets `observed` by what is found. That no record "
             "is there yet is no error: the answer is the resource, and its challenge says what was found.",
-            parameters=[ref("parameters", "request_id")],
+            parameters=common.WRITING,
             requestBody={"required": False, "content": {JSON: {"schema": ref("schemas", "VerifyRequest")}}},
         )
 

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 AUDIT = "read_audit_events"
 _JSON = "application/json"
+_WHEN: Json = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}], "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"}
 _MOMENT: Json = {"type": "string", "format": "date-time"}
 EXAMPLE_TIMES: Json = {
     "id": "0f3b6a4c9d2e81570a1b",
@@ -128,7 +129,10 @@ PARAMETERS: Json = {
         "How many a page holds at most.",
     ),
     "cursor": parameter(
-        "query", "cursor", {"type": "string"}, "`next` of the page before, as it was answered; leave it out for the first page."
+        "query",
+        "cursor",
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        "`next` of the page before, as it was answered; leave it out for the first page.",
     ),
     "if_match": parameter(
         "header", "If-Match", {"type": "string"}, "ETags, one of which it must have now, or `*`: it must exist. Otherwise 412."
@@ -364,13 +368,27 @@ _REFUSALS: dict[int, tuple[str, str, str, Json, tuple[str, ...]]] = {
         (),
     ),
     429: (
-        "Too many requests of this token in a minute.",
-        "too-many-requests",
-        "this token has used its 600 requests a minute",
+        "Too many requests of this token in this minute, or too much at once of what the server does for others.",
+        "rate-limited",
+        "this token may make 600 requests a minute; wait 12 s",
         {},
         ("retry_after",),
     ),
-    503: ("The database is busy. Nothing was changed.", "busy", "another writer held the database for 30 s", {}, ("retry_after",)),
+    500: (
+        "The server itself failed; its log says how. With the code `storage-lost` it is not known whether the request was done: send it "
+        "again with the same `Idempotency-Key`. Otherwise nothing was done.",
+        "internal",
+        "the server failed; its log says how",
+        {},
+        (),
+    ),
+    503: (
+        "The server cannot do this just now: its database is busy, or it is stopping. Nothing was done.",
+        "busy",
+        "the server's database cannot be had just now; try again",
+        {},
+        ("retry_after",),
+    ),
 }
 _HEADER_NAMES = {"www_authenticate": "WWW-Authenticate", "retry_after": "Retry-After", "accept_patch": "Accept-Patch"}
 
@@ -393,6 +411,9 @@ def paths() -> Json:
         "/v1/whoami": {"get": _whoami()},
         "/v1/batch": {"post": _batch()},
         "/v1/audit-events": {"get": _audit()},
+        "/healthz": {"get": _public("read_healthz", "Does the process live", _status("ok"))},
+        "/readyz": {"get": _public("read_readyz", "Can it serve", _status("ready"), 503)},
+        "/metrics": {"get": _public("read_metrics", "What it has counted", _METRICS)},
         "/openapi.json": {"get": _openapi()},
     }
 
@@ -406,7 +427,7 @@ def _whoami() -> Json:
         "read_whoami",
         "server",
         "Who asks",
-        {"200": said("The token's own words.", ref("schemas", "Caller")), **problem(400, 401, 429, 503)},
+        {"200": said("The token's own words.", ref("schemas", "Caller")), **problem(400, 401, 429, 500, 503)},
         parameters=[ref("parameters", "request_id")],
     )
 
@@ -418,7 +439,7 @@ def _batch() -> Json:
         "write_batch",
         "batch",
         "Many changes in one request",
-        {"200": answer, **problem(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)},
+        {"200": answer, **problem(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503)},
         description="Item by item: what one operation cannot do keeps no other from being done, and the answer is 200 with a result "
         f"for each. With `atomic: true` all or nothing. At most {LARGEST_BATCH} operations. {refused['description']}",
         parameters=[ref("parameters", "idempotency_key"), ref("parameters", "request_id")],
@@ -431,8 +452,8 @@ def _audit() -> Json:
         "address": ({"type": "string", "pattern": "/"}, "Of this resource (`member/alice@acme.com`), also when it is gone."),
         "actor": ({"type": "string"}, "By this actor."),
         "token": ({"type": "string"}, "Made with the token of this id."),
-        "since": ({"type": "string"}, "From this day or moment on (ISO 8601; UTC where no zone is written)."),
-        "until": ({"type": "string"}, "Until this day or moment."),
+        "since": (_WHEN, "From this day or moment on (ISO 8601; UTC where no zone is written)."),
+        "until": (_WHEN, "Until this day or moment."),
     }
     following = {
         "operationId": AUDIT,
@@ -444,12 +465,27 @@ def _audit() -> Json:
         AUDIT,
         "audit",
         "Who changed what",
-        {"200": answer, **problem(400, 401, 429, 503)},
+        {"200": answer, **problem(400, 401, 429, 500, 503)},
         description="Every change, kept when the resource is gone. The filters hold together.",
         parameters=[
             *(parameter("query", name, schema, description) for name, (schema, description) in filters.items()),
             *(ref("parameters", name) for name in ("limit", "cursor", "request_id")),
         ],
+    )
+
+
+_METRICS = said("Counters in Prometheus's text form.", {"type": "string"}, media="text/plain")
+
+
+def _status(word: str) -> Json:
+    schema = {"type": "object", "properties": {"status": {"const": word}}, "required": ["status"], "examples": [{"status": word}]}
+    return said("It does.", schema)
+
+
+def _public(id: str, summary: str, answer: Json, *refusals: int) -> Json:
+    """What nobody needs a token for."""
+    return _operation(
+        id, "server", summary, {"200": answer, **problem(*refusals)}, security=[], parameters=[ref("parameters", "request_id")]
     )
 
 
@@ -462,7 +498,7 @@ def _openapi() -> Json:
         {
             "200": said("OpenAPI 3.1.", {"type": "object"}, headers=headers),
             "304": {"description": "It is still what `If-None-Match` names.", "headers": {**headers, **ALWAYS}},
-            **problem(400),
+            **problem(400, 500),
         },
         security=[],
         parameters=[ref("parameters", "if_none_match"), ref("parameters", "request_id")],
