@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--size 10k|100k] [--rounds N] [--json] [--docs docs/benchmarks.md]`: the targets, measured side by side.
+"""The targets, side by side: `python -m benchmarks [--size 10k|100k] [--rounds N] [--json] [--docs PAGE...]`.
 
 Every number is of a whole process, from its start to its end, the median of interleaved rounds; peers run in the same rounds.
 """
@@ -33,8 +33,8 @@ def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="orgform-benchmark-") as work:
         result = measure(Path(work), SIZES[arguments.size], arguments.rounds, with_peers=arguments.peers)
-    if arguments.docs:
-        report.write_docs(Path(arguments.docs), result)
+    for page in arguments.docs:
+        report.write_docs(Path(page), result)
     print(json.dumps(result, indent=2) if arguments.json else report.text(result))
     return 0 if all(t["held"] for t in result["targets"] if t["held"] is not None) else 1
 
@@ -70,10 +70,12 @@ def _reading(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[s
         reads = api.calls()
         touch_members(folder, 100)
         measured |= interleaved([command("plan, 1 % changed", "plan", "--quiet")], rounds)
+        sizes = api.sizes()
     return {
         "yaml": dict(zip(("bytes", "lines"), described(folder), strict=True)),
         "measured": {name: m.as_json() for name, m in measured.items()},
         "load": {"seconds": round(loaded.seconds, 2), "calls": sum(calls.values())},
+        "server": sizes,
         "calls": {"made": reads, "allowed": _allowed_calls(size)},
         "skipped": skipped,
     }
@@ -85,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="orgform alone")
-    parser.add_argument("--docs", metavar="FILE", help="put the table between its marks in FILE")
+    parser.add_argument("--docs", metavar="FILE", nargs="+", default=[], help="put the tables between their marks in these pages")
     return parser.parse_args()
 
 

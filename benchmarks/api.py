@@ -57,6 +57,14 @@ class Api:
         entries = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]  # remarks for people stand there too
         return [e for e in entries if e["event"] == "request"]
 
+    def sizes(self) -> dict[str, float]:
+        """Megabytes: the most memory that the process had, and the database's files."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        database = Path(self.database)
+        files = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*"))
+        return {"memory": round(peak / 1024), "database": round(files / 2**20, 1)}
+
     def close(self) -> None:
         self._process.terminate()
         self._process.communicate(timeout=60)

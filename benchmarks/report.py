@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ def _facts(result: dict[str, Any]) -> list[str]:
         f"{creates['megabytes']} MB, {creates['calls']} calls",
         *_latency_facts(result),
         f"apply of all {sum(result['resources'].values()):,} resources: {load['seconds']} s, {load['calls']} calls",
+        f"the server after all that: {result['server']['memory']} MB of memory at its peak, {result['server']['database']} MB of database",
         f"calls of a no-op plan: {sum(calls.values())} (" + ", ".join(f"{name} {n}" for name, n in sorted(calls.items())) + ")",
         *_bulk_facts(result),
         *result["skipped"],
@@ -173,12 +175,32 @@ def _verdicts(result: dict[str, Any]) -> list[str]:
 
 
 def write_docs(page: Path, result: dict[str, Any]) -> None:
-    """Between `<!-- SIZE -->` and `<!-- /SIZE -->`."""
-    before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {result['size']} -->")
-    end = f"<!-- /{result['size']} -->"
-    if not mark or end not in rest:
-        raise SystemExit(f"{page} has no place marked <!-- {result['size']} -->")
-    page.write_text(f"{before}{mark}\n{markdown(result)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    """Between `<!-- SIZE -->` and `<!-- /SIZE -->` all of it; between `<!-- sizes SIZE -->` and its end what a server needs."""
+    text = page.read_text(encoding="utf-8")
+    size = result["size"]
+    written = text
+    for mark, said in ((size, markdown(result)), (f"sizes {size}", sizing(result))):
+        place = re.compile(f"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+        written = place.sub(lambda found, said=said: f"{found[1]}{said}\n{found[2]}", written)
+    if not re.search(f"<!-- (sizes )?{size} -->", text):
+        raise SystemExit(f"{page} has no place marked <!-- {size} -->")
+    page.write_text(written, encoding="utf-8")
+
+
+def sizing(result: dict[str, Any]) -> str:
+    """One line of a list."""
+    resources, server = result["resources"], result["server"]
+    rates = [
+        f"{database} {found['writes']['per_second']:,.0f} writes in batches and {found['reads']['per_second']:,.0f} pages of 1,000 a second"
+        for database, found in (("SQLite", result["bulk"]["sqlite"]), ("PostgreSQL", result["bulk"]["postgresql"]))
+        if not isinstance(found, str)
+    ]
+    return (
+        f"- {resources['member']:,} members, {resources['membership']:,} memberships, {resources['workspace']:,} workspaces: a SQLite file "
+        f"of {server['database']:.0f} MB with the audit log, {server['memory']} MB of memory at the server's peak; the first `orgform apply` "
+        f"takes {result['load']['seconds']:.0f} s, a plan without changes {result['measured']['plan']['seconds']:.1f} s. Bulk loading: "
+        f"{', '.join(rates)}."
+    )
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from tests.docs.page import REPOSITORY
 
 def test_all_of_it_is_measured_and_told(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text("Before.\n<!-- tiny -->\n<!-- /tiny -->\nAfter.\n")
+    page.write_text("Before.\n<!-- tiny -->\nOld.\n<!-- /tiny -->\nBetween.\n<!-- sizes tiny -->\n<!-- /sizes tiny -->\nAfter.\n")
     words = ["--size", "tiny", "--rounds", "1", "--no-peers", "--json", "--docs", str(page)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],
@@ -36,4 +36,6 @@ def test_all_of_it_is_measured_and_told(tmp_path: Path) -> None:
     assert "bulk loading" in said
     text = page.read_text()
     assert text.startswith("Before.\n<!-- tiny -->\ntiny: ")
-    assert text.endswith("<!-- /tiny -->\nAfter.\n")
+    assert "<!-- /tiny -->\nBetween.\n<!-- sizes tiny -->\n- 20 members, 60 memberships, 4 workspaces: " in text
+    assert text.endswith("<!-- /sizes tiny -->\nAfter.\n")
+    assert "Old." not in text
