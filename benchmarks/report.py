@@ -197,7 +197,7 @@ def sizing(result: dict[str, Any]) -> str:
     ]
     return (
         f"- {resources['member']:,} members, {resources['membership']:,} memberships, {resources['workspace']:,} workspaces: a SQLite file "
-        f"of {server['database']:.0f} MB with the audit log, {server['memory']} MB of memory at the server's peak; the first `orgform apply` "
+        f"of {server['database']:.0f} MB with the audit log, {server['memory']} MB of memory at the server's peak; the first apply "
         f"takes {result['load']['seconds']:.0f} s, a plan without changes {result['measured']['plan']['seconds']:.1f} s. Bulk loading: "
         f"{', '.join(rates)}."
     )
