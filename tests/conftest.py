@@ -13,7 +13,7 @@ import pytest
 _HOME = tempfile.mkdtemp(prefix="orgform-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ |= {"ORGFORM_STATE": f"{_HOME}/state", "ORGFORM_CACHE": f"{_HOME}/cache"}
-for name in ("ORGFORM_LEDGER", "ORGFORM_ALLOW_TARGETS", "ORGFORM_ACTOR"):
+for name in ("ORGFORM_LEDGER", "ORGFORM_ALLOW_TARGETS", "ORGFORM_ACTOR", "ORGFORM_DATABASE", "ORGFORM_PLAN_KEY"):
     os.environ.pop(name, None)
 
 
