@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -78,10 +79,24 @@ def applied(folder: Path, target: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def applied_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applied(tmp_path_factory.mktemp("domains") / "acme", '{provider: local, database: acme.db, resolver: "127.0.0.1:1"}')
+
+
 @pytest.fixture
-def acme(tmp_path: Path, names: Names) -> Path:
+def acme(applied_once: Path, tmp_path: Path, names: Names) -> Path:
     """A company in a local system; nothing is proved yet."""
-    return applied(tmp_path / "acme", f'{{provider: local, database: acme.db, resolver: "{names.place}"}}')
+    folder = Path(shutil.copytree(applied_once, tmp_path / "acme"))
+    edit(folder, "127.0.0.1:1", names.place)
+    return folder
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    file = folder / "company.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture(params=["local", "server on SQLite", "server on PostgreSQL"])
@@ -168,10 +183,7 @@ def test_plans_and_exports_are_quiet(acme: Path, names: Names) -> None:
 
 
 def test_a_config_cannot_write_it(acme: Path) -> None:
-    file = acme / "company.yaml"
-    file.write_text(
-        file.read_text(encoding="utf-8").replace("münchen.example: {}", "münchen.example: {challenge: {value: x}}"), encoding="utf-8"
-    )
+    edit(acme, "münchen.example: {}", "münchen.example: {challenge: {value: x}}")
     done = run("validate", "-C", acme)
     assert done.returncode == 3
     assert "challenge" in done.stderr
@@ -221,8 +233,7 @@ def test_no_domain_at_all() -> None:
 
 
 def test_what_the_live_system_has_besides(acme: Path) -> None:
-    file = acme / "company.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("  münchen.example: {}\n", ""), encoding="utf-8")
+    edit(acme, "  münchen.example: {}\n", "")
     done = run("domains", "-C", acme)
     assert done.stderr == f"note: not in the config, but in the live system: domain/{MUNICH}\n"
     assert MUNICH not in done.stdout
@@ -230,9 +241,7 @@ def test_what_the_live_system_has_besides(acme: Path) -> None:
 
 
 def test_targets_that_take_no_domains(acme: Path) -> None:
-    file = acme / "company.yaml"
-    target = "targets:\n  flags: {provider: local, database: flags.db, kinds: [feature]}"
-    file.write_text(file.read_text(encoding="utf-8").replace("targets:", target), encoding="utf-8")
+    edit(acme, "targets:", "targets:\n  flags: {provider: local, database: flags.db, kinds: [feature]}")
     done = run("domains", "--target", "flags", "-C", acme)
     assert done.returncode == 1
     assert done.stderr == "error: no target that was chosen takes domains: flags\n  help: they live in acme\n"
@@ -260,8 +269,7 @@ def test_help() -> None:
 
 @pytest.mark.parametrize("where", ["127.0.0.1:99999", "a b", "https://1.1.1.1"])
 def test_a_resolver_that_is_none(acme: Path, names: Names, where: str) -> None:
-    file = acme / "company.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace(names.place, where), encoding="utf-8")
+    edit(acme, names.place, where)
     done = run("domains", "-C", acme)
     assert done.returncode in (1, 3)
     assert where in done.stderr
