@@ -393,3 +393,68 @@ def test_many_at_a_time(store: Store, kinds: Kinds, company: str) -> None:
         thread.join()
     assert answers == [200] * 40
     assert row_of(store, token.id)["used_at"] is not None
+
+
+# Whose they are
+
+
+@pytest.fixture
+def admin(store: Store, company: str) -> str:
+    return create(store, company=company, scope="write", actor="admin")[1]
+
+
+def asked(asking: Asking, token: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = asking.post("/v1/batch", json={"operations": list(operations)}, headers=bearer(token))
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["results"])
+
+
+def on_member(method: str, key: str, **more: Any) -> dict[str, Any]:
+    return {"method": method, "collection": "members", "key": key, **more}
+
+
+def test_a_token_follows_its_member(store: Store, asking: Asking, company: str, admin: str) -> None:
+    _, text = create(store, company=company, scope="read", member="ann@acme.com")
+    _, elsewhere = create(store, company=f"{company}-other", scope="read", member="ann@acme.com")
+    asked(asking, admin, on_member("create", "ann@acme.com"), on_member("create", "bob@acme.com"))
+    assert asking.patch("/v1/members/ann@acme.com", json={"key": "anna@acme.com"}, headers=bearer(admin)).status_code == 200
+    assert asking.whoami(text).json()["member"] == "anna@acme.com"
+    assert asking.whoami(text).json()["actor"] == "ann@acme.com", "who it was is not rewritten"
+    swapped = [("bob@acme.com", "c@acme.com"), ("anna@acme.com", "bob@acme.com"), ("c@acme.com", "anna@acme.com")]
+    asked(asking, admin, *[on_member("update", old, new_key=new) for old, new in swapped])
+    assert asking.whoami(text).json()["member"] == "bob@acme.com"
+    assert asking.whoami(elsewhere).json()["member"] == "ann@acme.com"
+
+
+def test_who_has_left_asks_nothing_any_more(store: Store, asking: Asking, company: str, admin: str) -> None:
+    _, text = create(store, company=company, scope="write", member="ann@acme.com")
+    _, elsewhere = create(store, company=f"{company}-other", scope="read", member="ann@acme.com")
+    assert asking.whoami(text).status_code == 200, "it may be made before its member"
+    asked(asking, admin, on_member("create", "ann@acme.com"), on_member("create", "bob@acme.com"))
+    asked(asking, admin, on_member("delete", "bob@acme.com"))
+    assert asking.whoami(text).status_code == 200
+    asked(asking, admin, on_member("delete", "ann@acme.com"), on_member("create", "ann@acme.com"))
+    assert asking.whoami(text).json()["code"] == "revoked-token", "who comes again is another"
+    assert (asking.whoami(elsewhere).status_code, asking.whoami(admin).status_code) == (200, 200)
+
+
+def test_what_is_refused_revokes_nothing(store: Store, asking: Asking, company: str, admin: str) -> None:
+    _, text = create(store, company=company, scope="read", member="ann@acme.com")
+    asked(asking, admin, on_member("create", "ann@acme.com"), {"method": "create", "collection": "groups", "key": "g"})
+    asking.patch("/v1/groups/g", json={"attributes": {"members": ["ann@acme.com"]}}, headers=bearer(admin))
+    assert asking.delete("/v1/members/ann@acme.com", headers=bearer(admin)).status_code == 409
+    both = {
+        "operations": [on_member("update", "ann@acme.com", new_key="x@acme.com"), on_member("delete", "nobody@acme.com")],
+        "atomic": True,
+    }
+    assert asking.post("/v1/batch", json=both, headers=bearer(admin)).status_code == 404
+    assert asking.whoami(text).json()["member"] == "ann@acme.com"
+
+
+def test_a_use_waits_for_no_writer(store: Store, asking: Asking, company: str) -> None:
+    """Where it would have to, it is left for the next request."""
+    token, text = create(store, company=company, scope="read")
+    with store.writing(company):
+        assert asking.whoami(text).status_code == 200
+    assert asking.whoami(text).status_code == 200
+    assert row_of(store, token.id)["used_at"] is not None

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from orgform.codec import Struct
 from orgform.model import Address, Attributes
-from orgform.server import flush
+from orgform.server import flush, holders
 from orgform.server import tables as t
 from orgform.server.flush import Change
 from orgform.server.problems import not_found
@@ -212,6 +212,7 @@ class Work:
     def flush(self) -> None:
         changes = [Change(a, self._before[a], self._after[a], self._links_before(a), self._links.get(a, ())) for a in self._changed]
         flush.write_changes(self.connection, self.caller.company, changes)
+        holders.follow(self.connection, self.caller.company, self.shapes.kinds, changes, self.now)
         flush.insert(self.connection, t.audit_events, flush.EVENT, self._events)
         if self._to_store:
             self._forget_old_answers()
