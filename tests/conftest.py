@@ -23,5 +23,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.gettrace() is None:
         return
     for item in items:
-        if any(part in ("cli", "examples", "test_plugin_kind.py") for part in item.path.parts):
+        if any(part in ("cli", "docs", "examples", "test_plugin_kind.py") for part in item.path.parts):
             item.add_marker(pytest.mark.flaky(reruns=2))
