@@ -73,6 +73,7 @@ class Service(Reading):
         asked = operations_of(request.body)
         if request.idempotency_key is not None:
             check_idempotency_key(request.idempotency_key)
+            _check_own(request.idempotency_key, asked.operations)
         prepared = [self._prepared_or_problem(ask) for ask in asked.operations]
         with self.store.writing(request.caller.company) as connection:
             work = Work(connection, self.shapes, request.caller, invite=self.invite)
@@ -91,6 +92,14 @@ class Service(Reading):
             return prepare(self.shapes, ask)
         except Problem as e:
             return e
+
+
+def _check_own(key: str, operations: Sequence[Ask]) -> None:
+    """A batch and its operations are different requests: one key cannot stand for both."""
+    for i, ask in enumerate(operations):
+        if ask.idempotency_key == key:
+            why = "this is the idempotency key of the whole batch; an operation has one of its own, or none"
+            raise Problem(400, "idempotency-key", why, faults=(Fault(f"/operations/{i}/idempotency_key", why),))
 
 
 def _answer(work: Work, prepared: Prepared, result: Result) -> Answer:
