@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -108,8 +109,11 @@ def test_without_the_driver(tmp_path: Path) -> None:
 
 
 def test_nobody_listens_there(tmp_path: Path) -> None:
-    for where in (f"postgresql://acme:{SECRET}@127.0.0.1:1/acme", f"postgresql:///acme?host={tmp_path}"):
-        error = refusal(where)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        errors = [refusal(where) for where in (f"postgresql://acme:{SECRET}@127.0.0.1:{port}/acme", f"postgresql:///acme?host={tmp_path}")]
+    for error in errors:
         assert re.match(r"cannot reach postgresql://.*/acme: connection .*(refused|No such file)", error.message)
         assert "see that PostgreSQL runs there" in error.hint
         assert error.busy, "it may come back, and nothing was done"
@@ -273,7 +277,7 @@ def test_a_full_disk(tmp_path: Path, kinds: Kinds) -> None:
     store = Store(tmp_path / "acme.db")
     with Api(store, kinds, "default") as api:
         api.have("workspace/ws")
-        with store.reading() as connection:
+        with store.transaction() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
         answer = api.post("/v1/batch", json={"operations": many(1000)})
         assert (answer.status_code, answer.json()["code"]) == (500, "storage")

@@ -21,8 +21,10 @@ from orgform.errors import OrgformError
 BUSY_SECONDS = 30
 # For whoever asks whether the database is there at all.
 READY_SECONDS = 2
-# Rows of a large directory are written all over its trees: with SQLite's own 2 MB every write would read from the file first.
-CACHE_KIBIBYTES = 64 * 1024
+# Rows of a large directory are written all over its trees: with SQLite's own 2 MB every write would read from the file first. There is
+# one connection that writes, and there are many that read.
+WRITER_KIBIBYTES = 64 * 1024
+READER_KIBIBYTES = 8 * 1024
 # As many as a server process has threads for requests half of the time; those beyond are opened and closed again.
 CONNECTIONS = 20
 
@@ -73,17 +75,20 @@ class Place:
             except OSError as e:
                 raise StoreError(f"cannot make the folder {self.file.parent}: {e.strerror}") from e
 
-    def engine(self) -> sa.Engine:
-        """Nothing is opened yet, but a file that is no database is refused."""
+    def engines(self) -> tuple[sa.Engine, sa.Engine]:
+        """To read and to write with. Nothing is opened yet, but a file that is no database is refused."""
         if self.file:
             _refuse_strange_file(self.file)
-            engine = self._engine(pool_size=CONNECTIONS, max_overflow=-1)
-            _prepare_sqlite(engine)
-            return engine
+            return self._sqlite(CONNECTIONS, READER_KIBIBYTES), self._sqlite(1, WRITER_KIBIBYTES)
         timeouts = {"connect_timeout": 10, **_TCP}
         engine = self._engine(pool_size=CONNECTIONS, max_overflow=-1, pool_pre_ping=True, connect_args=self._unless_given(timeouts))
         # A process that stands still, or whose machine is gone, must not keep a company's lock.
         _at_connect(engine, f"SET lock_timeout = '{BUSY_SECONDS}s'", f"SET idle_in_transaction_session_timeout = '{2 * BUSY_SECONDS}s'")
+        return engine, engine
+
+    def _sqlite(self, connections: int, cache: int) -> sa.Engine:
+        engine = self._engine(pool_size=connections, max_overflow=-1)
+        _prepare_sqlite(engine, cache)
         return engine
 
     def probe(self) -> sa.Engine:
@@ -176,19 +181,18 @@ def _refuse_strange_file(file: Path) -> None:
         raise StoreError(f"{file} is not a database", hint="name another file in the target's `database`, or move this one away")
 
 
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """SQLite as it should be: write-ahead log, durable commits, foreign keys, writers that wait, explicit BEGIN."""
+def _prepare_sqlite(engine: sa.Engine, cache: int) -> None:
+    """SQLite as it should be: write-ahead log, durable commits, writers that wait, explicit BEGIN. `cache`: KiB for each connection."""
 
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        cursor.execute("PRAGMA foreign_keys = ON")
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        cursor.execute(f"PRAGMA cache_size = -{cache}")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
