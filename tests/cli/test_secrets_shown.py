@@ -18,6 +18,8 @@ import pytest
 from tests.cli.process import environment, run
 
 CANARY = "Canary-5f0c1d/77aa+12=="
+#: of some other server: this process never reads it as a secret
+STRANGER = "orgform_x35gnskuzwo0_ZnRNZjzfNxZ5x6d9ORKqpa5DjhvFgDWhFZS08JC3SIg"
 CONFIG = """\
 orgform: 1
 company: {name: Acme Corp, primary_domain: acme.com}
@@ -48,7 +50,7 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         operations = json.loads(self.rfile.read(int(self.headers["content-length"])))["operations"]
-        refused = {"status": 422, "problem": {"detail": f"not with {self.token}"}}
+        refused = {"status": 422, "problem": {"detail": f"not with {self.token} nor {STRANGER}"}}
         self.answer(200, {"results": [{"status": 201} if self.path.startswith("/good/") else refused for _ in operations]})
 
     @property
@@ -64,9 +66,9 @@ class Echo(BaseHTTPRequestHandler):
         elif how == "shape":
             self.answer(200, {"items": [], "total": 0, "next": [self.token], bare: bare})
         elif how == "reason":
-            self.answer(418, {}, reason=f"no {self.token}")
+            self.answer(418, {}, reason=f"no {self.token} {STRANGER}")
         elif how == "encoded":
-            self.answer(500, {"detail": f"{base64.b64encode(bare.encode()).decode()} {bare.lower()} {bare[:6]}\x07{bare[6:]}"})
+            self.answer(500, {"detail": f"{base64.b64encode(bare.encode()).decode()} {bare.lower()} {bare[:6]}\x07{bare[6:]} {STRANGER}"})
         else:
             self.answer(
                 500 if how != "title" else 401, {"detail" if how != "title" else "title": "x" * (480 if how == "long" else 0) + self.token}
@@ -117,7 +119,7 @@ class Case:
         # Text for people is broken into lines, the token may be as well.
         unbroken = ["".join(text.split()) for text in shown]
         all_of_it = b"\n".join([*files, *(text.encode() for text in [*shown, *unbroken])]).lower()
-        forms = (CANARY, CANARY[:14], CANARY[6:], CANARY.replace("/", "%2f"), base64.b64encode(CANARY.encode()).decode())
+        forms = (STRANGER[-43:], CANARY, CANARY[:14], CANARY[6:], CANARY.replace("/", "%2f"), base64.b64encode(CANARY.encode()).decode())
         return not [form for form in forms if form.lower().encode() in all_of_it]
 
 
