@@ -6,12 +6,15 @@ import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from orgform.kinds import Kinds
-from orgform.server import Store, StoreError
+from orgform.server import Store, StoreError, answers, tables
 from orgform.server import store as module
+from orgform.server.store import AuditFilter, Row
 from tests.server.conftest import Api
 
 
@@ -180,8 +183,6 @@ def test_writers_of_one_process_wait_for_each_other(file: Path, monkeypatch: pyt
 
 
 def test_what_is_written_in_a_transaction_that_fails_is_undone(store: Store) -> None:
-    from orgform.server import tables
-
     with pytest.raises(ZeroDivisionError), store.writing("undone") as connection:
         store.insert_missing(connection, tables.companies, {"company": "also-undone", "created_at": ""})
         1 / 0  # noqa: B018
@@ -217,3 +218,91 @@ def test_a_copy_of_the_file_is_the_directory(file: Path, kinds: Kinds, tmp_path:
     with Api(store, kinds, "default") as api:
         assert api.addresses("workspace") == ["workspace/ws"]
     store.close()
+
+
+ODD = "".join(map(chr, range(1, 0x30))) + '\x7f\x80"\\%s%%/{}\u2028ß😀'
+
+
+def test_a_page_holds_the_same_bytes_as_each_resource(store: Store) -> None:
+    """The database writes the one, we the other: whatever is in a key, and in what is stored of it."""
+    rows = [
+        Row(f"id{n}", n, '{"a":"%s %% {}"}', '{"b":null}', "2026-01-02T03:04:05.678Z", "2026-01-03T03:04:05.678Z") for n in range(len(ODD))
+    ]
+    keys = sorted((f"{c}{n}" for n, c in enumerate(ODD)), key=lambda key: key.encode())
+    values = [
+        {"company": "odd", "kind": "k", "key": key, "id": r.id, "version": r.version, "attributes": r.text, "observed": r.observed}
+        | {"created_at": r.created_at, "updated_at": r.updated_at}
+        for key, r in zip(keys, rows, strict=True)
+    ]
+    with store.writing("odd") as connection:
+        connection.execute(sa.insert(tables.resources), values)
+    page = store.page("odd", "k", after="", limit=1000)
+    assert page.items == [answers.resource(key, row) for key, row in zip(keys, rows, strict=True)]
+    assert [store.page("odd", "k", after=key, limit=1).items for key in keys[:-1]] == [[item] for item in page.items[1:]]
+    with store.transaction() as connection:
+        connection.execute(sa.delete(tables.resources).where(tables.resources.c.company == "odd"))
+
+
+BY = {
+    "": "audit_events_by_time (company=?)",
+    "actor": "audit_events_by_actor (company=? AND actor=?)",
+    "token": "audit_events_by_token (company=? AND token=?)",
+    "since": "audit_events_by_time (company=? AND time>?)",
+    "until": "audit_events_by_time (company=? AND time<?)",
+    "since until": "audit_events_by_time (company=? AND time>? AND time<?)",
+    "actor since": "audit_events_by_actor (company=? AND actor=? AND time>?)",
+    "token until": "audit_events_by_token (company=? AND token=? AND time<?)",
+    "address": "INTEGER PRIMARY KEY (rowid=?)",
+    "address actor since": "INTEGER PRIMARY KEY (rowid=?)",
+}
+
+
+@pytest.mark.parametrize("names", BY)
+@pytest.mark.parametrize("below", [None, 7])
+def test_the_audit_log_is_read_by_its_indexes(file: Path, names: str, below: int | None) -> None:
+    """Whatever is asked for, nothing is read that is not of it; only the events of one address are sorted."""
+    store = Store(file)
+    with store.transaction():
+        pass
+    said: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
+    def heard(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        said.append((statement, parameters))
+
+    try:
+        store.audit("c", AuditFilter(**dict.fromkeys(names.split(), "2026"), below=below), 10)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", heard)
+    statement, parameters = next(s for s in reversed(said) if "LIMIT" in s[0])
+    with store.reading() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)]
+    store.close()
+    index = BY[names]
+    if below is not None and "time<?" not in index and "address" not in names:
+        index = index[:-1] + " AND time<?)"
+    assert plan[0] == f"SEARCH audit_events USING {'' if 'address' in names else 'INDEX '}{index}", plan
+    assert any("audit_events_by_old_address" in line for line in plan) == ("address" in names)
+    assert any("ORDER BY" in line for line in plan) == ("address" in names)
+    assert not any(line.startswith("SCAN") for line in plan)
+
+
+def test_pages_of_the_audit_log_go_by_time(store: Store) -> None:
+    """Also where clocks of several machines disagree, and where many events have one time: each is on exactly one page."""
+    times = [f"2026-01-01T00:00:0{n}.000Z" for n in (3, 1, 1, 2, 1, 3, 0)]
+    events = [
+        {"company": "pages", "time": time, "actor": f"a{n % 2}", "client": "", "action": "create", "address": f"member/{n}"}
+        for n, time in enumerate(times)
+    ]
+    with store.writing("pages") as connection:
+        connection.execute(sa.insert(tables.audit_events), events)
+    for wanted in ({}, {"actor": "a0"}, {"since": times[1], "until": times[0]}, {"token": ""}):
+        whole = store.audit("pages", AuditFilter(**wanted), 100)
+        assert [(e[1], e[0]) for e in whole] == sorted(((e[1], e[0]) for e in whole), reverse=True)
+        paged: list[Any] = []
+        while page := store.audit("pages", AuditFilter(**wanted, below=paged[-1][0] if paged else None), 2):
+            paged += page[:2]
+        assert paged == list(whole)
+    assert [e[7] for e in store.audit("pages", AuditFilter(since=times[1], until=times[3]), 9)] == [None] * 3, "until is not included"
+    assert len(store.audit("pages", AuditFilter(since=times[1], until=times[0]), 9)) == 4
+    assert store.audit("pages", AuditFilter(below=10**17), 9) == [], "a cursor of no event"
