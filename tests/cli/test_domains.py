@@ -382,6 +382,23 @@ def test_a_directory_of_the_first_version(acme: Path, names: Names) -> None:
     assert run("domains", "verify", "-C", acme).returncode == 0
 
 
+def test_a_renamed_domain_is_proved_anew(acme: Path, names: Names) -> None:
+    found = listed(acme)
+    publish(names, found, ACME)
+    run("domains", "verify", ACME, "-C", acme)
+    edit(acme, "  acme.com: {auto", "  acme.org: {auto")
+    edit(acme, "primary_domain: acme.com", "primary_domain: acme.org")
+    edit(acme, "orgform: 1\n", "orgform: 1\nmoved: [{from: domain/acme.com, to: domain/acme.org}]\n")
+    made = json.loads(run("plan", "-C", acme, "--format", "json").stdout)
+    assert {"member": "carol@acme.com", "workspace": "brand-x", "role": "viewer", "path": "domain:acme.com"} in made["access"]["lost"]
+    assert run("apply", "--yes", "-C", acme).returncode == 0
+    assert "domain:" not in run("access", "--live", "--format", "csv", "-C", acme).stdout
+    after = listed(acme, "acme.org")["acme.org"]
+    assert (after["status"], after["record"]["name"]) == ("pending", "_orgform-challenge.acme.org")
+    assert after["record"]["value"] != found[ACME]["record"]["value"]
+    assert run("plan", "-C", acme, "--detailed-exitcode").returncode == 0
+
+
 # Snippets
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from orgform.model import Address, Attributes
+from typing import Any
+
+from orgform.model import Address, Attributes, Live, Move
 from orgform.planning.access import AccessChange, Roles, effective_access
-from tests.planning.worlds import KINDS, change
+from tests.planning.worlds import KINDS, change, plan, steps
 
 COMPANY: dict[Address, Attributes] = {
     Address(a): own
@@ -55,6 +57,23 @@ def test_auto_join_of_a_live_system_needs_a_verified_domain() -> None:
 
     assert joined("pending") == []
     assert "ann@acme.com top viewer domain:acme.com" in joined("verified")
+
+
+def test_a_renamed_domain_has_to_be_proved_again() -> None:
+    """The plan says so: access by the old name is lost, and by the new one nobody gains any yet."""
+    join = {"auto_join": {"workspace": "top", "role": "viewer"}}
+    there = {"workspace/top": {}, "member/ann@acme.com": {}, "member/bob@acme.org": {}}
+    live = {**there, "domain/acme.com": Live(join, {"status": "verified"})}
+    made = plan(
+        {**there, "domain/acme.org": join}, live, live_base(live), moved=(Move(Address("domain/acme.com"), Address("domain/acme.org")),)
+    )
+    assert steps(made) == ["update domain/acme.org"]
+    assert lines(made.access.lost) == ["ann@acme.com top viewer domain:acme.com"]
+    assert lines(made.access.gained) == []
+
+
+def live_base(live: dict[str, Any]) -> dict[str, Attributes]:
+    return {a: r.attributes if isinstance(r, Live) else r for a, r in live.items()}
 
 
 def test_a_circle_of_parents_ends_where_it_closes() -> None:

@@ -270,6 +270,11 @@ def test_a_resolver_whose_name_nobody_knows(api: Api, kinds: Kinds) -> None:
         assert "the resolver nobody.invalid is not known here" in verify(other)["challenge"]["detail"]
 
 
+def test_the_resolvers_of_the_machine() -> None:
+    """With them or without, there is nothing at a name that cannot be."""
+    assert Resolver(seconds=0.5).texts("_orgform-challenge.nobody.invalid").problem
+
+
 def test_a_resolver_by_name(api: Api, kinds: Kinds, dns: Names) -> None:
     dns.set(RECORD, challenge(api)["value"])
     with Api(api.store, kinds, api.company, resolver=Resolver(f"localhost:{dns.place.partition(':')[2]}")) as other:

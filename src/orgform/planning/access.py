@@ -66,9 +66,12 @@ class AccessChange:
     """Effective access before and after a plan. `deleted`: the addresses that go."""
 
     def __init__(self, live: Resources, observed: Resources, changes: Sequence[Change], kinds: Kinds) -> None:
-        self.kinds, self.observed = kinds, observed
+        # A name that has to be proved takes no proof along when it changes: access by the old name ends, and by the new one does not begin.
+        old = {c.address: c.moved_from for c in changes if c.moved_from and kinds.of(c.address).verification}
+        self.kinds, self.observed = kinds, {old.get(a, a): seen for a, seen in observed.items()} if old else observed
         self.deleted = frozenset(c.address for c in changes if c.action == "delete")
-        self.states = (live, _later(live, changes, self.deleted, kinds))
+        before = {old.get(a, a): own for a, own in live.items()} if old else live
+        self.states = (before, _later(live, changes, self.deleted, kinds))
         self._parts = (_Parts(self.states[0], kinds), _Parts(self.states[1], kinds))
         self.roles = (self._parts[0].roles, self._parts[1].roles)
         self._touched = _touched(self.states, changes, kinds)

@@ -40,7 +40,7 @@ _TRY_SECONDS = 2.0
 #: look-ups that one process does at a time: each holds a thread, and other requests need some, too
 AT_ONCE = 16
 _SHOWN = 60
-_PLACE = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](?::(?P<port6>\d{1,5}))?|(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
+_PLACE = re.compile(r"\[(?P<six>[0-9A-Fa-f:.]+)\](?::(?P<port6>\d{1,5}))?|(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
 OVER = "nobody set the record in time; ask for a new one and set that"
 EXPIRY = Caller("", "orgform", "expiry of challenges")
 
