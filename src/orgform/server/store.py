@@ -25,7 +25,7 @@ from orgform.codec import Struct, decode, encode
 from orgform.model import Attributes
 from orgform.server import migrations
 from orgform.server import tables as t
-from orgform.server.database import BUSY_SECONDS, Place, StoreError, lacks_something
+from orgform.server.database import BUSY_SECONDS, Log, Place, StoreError, lacks_something
 
 __all__ = ["CHUNK", "AuditFilter", "Page", "Row", "Store", "StoreError", "now", "rows_at", "time_text"]
 
@@ -100,6 +100,7 @@ class Store:
         self._probe: sa.Engine | None = None
         self._opening = threading.RLock()
         self._writing = threading.Lock() if self._place.file else None
+        self._log = Log(self._place.file) if self._place.file else None
 
     def close(self) -> None:
         for engine in (*(self._engines or ()), self._empty, self._probe):
@@ -155,6 +156,8 @@ class Store:
             connection = connection.execution_options(orgform_write_within=seconds)
             with connection.begin():
                 yield connection
+            if self._log:
+                self._log.shorten(connection)
 
     @contextmanager
     def writing(self, company: str) -> Iterator[sa.Connection]:
@@ -186,7 +189,7 @@ class Store:
         except SQLAlchemyError as e:
             if self._is_old() and lacks_something(e):
                 raise StoreError(
-                    f"{self.name} was made by an earlier version of orgform, which had no such thing in it",
+                    f"{self.name} was made by an earlier version of orgform and is not upgraded yet: what is asked for is not in it",
                     hint="the first `orgform apply` or `orgform serve` with it upgrades it",
                 ) from e
             error = self._place.explained(e)
@@ -345,16 +348,28 @@ def rows_at(connection: sa.Connection, company: str, addresses: Sequence[str]) -
         by_kind.setdefault(kind, []).append(key)
     found: dict[str, Row] = {}
     r = t.resources.c
+    columns = (r.key, r.id, r.version, r.attributes, r.observed, r.created_at, r.updated_at)
     for kind, keys in by_kind.items():
-        query = sa.select(r.key, r.id, r.version, r.attributes, r.observed, r.created_at, r.updated_at)
-        query = query.where(r.company == company, r.kind == kind, among(connection, r.key, keys))
+        query = looked_up(connection, columns, (r.company == company, r.kind == kind), r.key, keys)
         found.update([(f"{kind}/{row[0]}", Row(*row[1:])) for row in _driver_rows(connection.execute(query))])
     return found
 
 
-def among(connection: sa.Connection, column: sa.Column[str], words: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Whether the column is one of the words, however many: one parameter, so that the statement stays the same."""
-    if connection.dialect.name == "postgresql":
-        return column == sa.any_(sa.bindparam(None, list(words), type_=sa.ARRAY(sa.Text)))
-    listed = sa.func.json_each(sa.bindparam(None, encode(words).decode(), type_=sa.Text)).table_valued("value")
-    return column.in_(sa.select(listed.c.value))
+def looked_up(
+    connection: sa.Connection,
+    columns: Sequence[sa.Column[Any]],
+    where: Sequence[sa.ColumnElement[bool]],
+    column: sa.Column[str],
+    words: Sequence[str],
+) -> sa.Select[Any]:
+    """The rows whose `column` is one of the words, however many: as one parameter, so that the statement stays the same.
+
+    `column` is the next one of the primary key after those in `where`. PostgreSQL looks each word up by that key; left to its
+    statistics, which a directory that was just loaded has none of, it would read all rows and throw most of them away.
+    """
+    if connection.dialect.name != "postgresql":
+        listed = sa.func.json_each(sa.bindparam(None, encode(words).decode(), type_=sa.Text)).table_valued("value")
+        return sa.select(*columns).where(*where, column.in_(sa.select(listed.c.value)))
+    wanted = sa.func.unnest(sa.bindparam(None, list(words), type_=sa.ARRAY(sa.Text))).table_valued("word").render_derived()
+    each = sa.select(*columns).where(*where, column == wanted.c.word).offset(sa.literal_column("0")).lateral()
+    return sa.select(*each.c).select_from(wanted.join(each, sa.true()))

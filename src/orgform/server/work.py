@@ -20,7 +20,7 @@ from orgform.server import tables as t
 from orgform.server.flush import Change
 from orgform.server.problems import not_found
 from orgform.server.shape import Link, Shapes
-from orgform.server.store import Row, among, now, rows_at, time_text
+from orgform.server.store import Row, looked_up, now, rows_at, time_text
 
 REMEMBERED_DAYS = 7
 
@@ -86,8 +86,8 @@ class Work:
             return
         found: dict[str, list[Named]] = {a: [] for a in missing}
         c = t.links.c
-        query = sa.select(c.target, c.source, c.path, c.rule)
-        query = query.where(c.company == self.caller.company, among(self.connection, c.target, missing))
+        columns = (c.target, c.source, c.path, c.rule)
+        query = looked_up(self.connection, columns, (c.company == self.caller.company,), c.target, missing)
         for target, source, path, rule in self.connection.execute(query).all():
             found[target].append((source, Link(target, path, rule)))
         self._stored_links.update(found)
@@ -197,7 +197,8 @@ class Work:
     def prefetch_stored(self, keys: Sequence[str]) -> None:
         c = t.idempotency_keys.c
         if keys:
-            query = sa.select(c.key, c.digest, c.answer).where(c.company == self.caller.company, among(self.connection, c.key, keys))
+            columns = (c.key, c.digest, c.answer)
+            query = looked_up(self.connection, columns, (c.company == self.caller.company,), c.key, keys)
             self._stored.update((key, Stored(digest, answer)) for key, digest, answer in self.connection.execute(query).all())
 
     def stored(self, key: str) -> Stored | None:
