@@ -172,8 +172,20 @@ class KindShape:
     def refuse_foreign(self, patch: Attributes) -> None:
         """Refuses attributes that no client may write: observed ones, the config's own, unknown ones."""
         foreign = [n for n in patch if n not in self._managed and (self._closed or n in self.kind.properties)]
-        if foreign:
-            raise many_faults([Fault(pointer("attributes", n), self._why_foreign(n), "unknown-attribute") for n in foreign])
+        faults = [Fault(pointer("attributes", n), self._why_foreign(n), "unknown-attribute") for n in foreign]
+        faults.extend(self._nothings(patch, self.kind.schema, ()))
+        if faults:
+            raise many_faults(faults)
+
+    def _nothings(self, patch: Mapping[str, Any], prop: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[Fault]:
+        """Nulls inside maps for what can never be there: they would take nothing away, unseen."""
+        named = prop.get("properties", {})
+        for name, value in patch.items():
+            path = (*at, name)
+            if isinstance(value, dict) and name in named and self.kind.is_map(path):
+                yield from self._nothings(value, named[name], path)
+            elif value is None and at and not _may_hold(prop, name):
+                yield Fault(pointer("attributes", *path), f"{'.'.join(at)} cannot hold {name!r}", "unknown-attribute")
 
     def require_secrets(self, attributes: Attributes) -> None:
         """At creation every secret that the kind requires is given."""
@@ -314,6 +326,12 @@ def _fault(format: str, word: str) -> str | None:
         return f"{word!r} holds a control character" if formats.CONTROL.search(word) else None
     problem = formats.check(format, word)
     return problem.summary if problem else None
+
+
+def _may_hold(prop: Mapping[str, Any], name: str) -> bool:
+    if prop.get("additionalProperties") is False and name not in prop.get("properties", {}):
+        return False
+    return "propertyNames" not in prop or bool(jsonschema_rs.is_valid(prop["propertyNames"], name))
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
