@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
+import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from orgform.server import Store
+from orgform.server.health import Readiness
+from orgform.server.log import Log
+from orgform.server.observe import Metrics, Observer
+from orgform.server.problems import Problem
 from orgform.testing.postgres import Postgres, PostgresMissing, running_postgres
 from orgform.testing.server import RunningServer, running_server
 from tests.server.serving import PATIENCE, Asking, all_of, answer_of, batch, client_of, connected, events, held, metric, told, until
@@ -48,7 +60,8 @@ def postgres_server() -> Iterator[Postgres]:
 # What is no decent request
 
 GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
-CHUNKED = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+POST = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 WIRE = {
     "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00", 400),
     "words": (b"hello there\r\n\r\n", 400),
@@ -280,6 +293,15 @@ def test_whoever_never_stops_sending_is_cut_off(tmp_path: Path) -> None:
     assert "Traceback" not in server.log()
 
 
+def test_nonsense_behind_an_answer_ends_the_connection(served: RunningServer) -> None:
+    """The answer was made before the body had come; what comes then is no chunk."""
+    with connected(served) as one:
+        one.sendall(CHUNKED + b"100001\r\n" + b" " * (MEGABYTE + 1) + b"\r\n")
+        assert answer_of(one)[0] == 413
+        one.sendall(b"zz\r\n")
+        assert all_of(one) == b""
+
+
 # Slow clients
 
 
@@ -341,6 +363,38 @@ def test_who_waits_for_the_server_is_not_left(impatient: RunningServer) -> None:
                 one.recv(1)
         one.settimeout(PATIENCE)
         assert answer_of(one)[0] == 201
+
+
+def test_who_is_not_read_is_not_left_either(impatient: RunningServer) -> None:
+    """Every thread of the server is taken, so a large body is not even read on; its client can do nothing about it."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(connected(impatient)) for _ in range(40)]
+        one = stack.enter_context(connected(impatient))
+        with held(impatient):
+            for n, other in enumerate(taken):
+                body = b'{"key":"taken%d@acme.com"}' % n
+                other.sendall(POST + b"content-length: %d\r\n\r\n%b" % (len(body), body))
+            until(lambda: metric(impatient, "orgform_requests_in_flight") >= 41, impatient)
+            body = b'{"key":"large@acme.com"' + b" " * 200_000 + b"}"
+            one.sendall(POST + b"content-length: %d\r\n\r\n%b" % (len(body) + 1, body))
+            one.settimeout(1)
+            with pytest.raises(TimeoutError):
+                one.recv(1)
+        one.settimeout(PATIENCE)
+        one.sendall(b" ")
+        assert answer_of(one)[0] == 201
+        assert [answer_of(other)[0] for other in taken] == [201] * 40
+
+
+def test_whoever_stays_after_the_last_answer_is_left(impatient: RunningServer) -> None:
+    """A last answer to a body that never ends: the server waits a moment for the client to read it, and no longer."""
+    with connected(impatient) as one:
+        one.sendall(POST + b"connection: close\r\ncontent-length: 99999999999\r\n\r\n{")
+        assert answer_of(one)[0] == 413
+        with pytest.raises(OSError):
+            while True:
+                one.sendall(b" ")
+                time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -456,7 +510,91 @@ def test_a_log_that_nobody_takes_stops_nothing(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+# In the process
+
+TOKEN = f"Bearer {SECRET}"
+
+
+def test_what_any_library_logs_is_a_line_like_the_others() -> None:
+    for form in ("json", "text"):
+        stream = io.StringIO()
+        with Log(form, stream).collecting():
+            try:
+                raise ValueError(f"for {TOKEN} at postgresql://me:hunter22@db/x\x1b[0m\nnext")
+            except ValueError:
+                logging.getLogger("some.library").exception("it failed: %s", TOKEN)
+            logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        logging.getLogger("some.library").warning("not any more")
+        written = stream.getvalue()
+        assert "ValueError: for Bearer orgform_abcdefghijkl_(secret) at postgresql://me:***@db/x" in written
+        assert "s3cr3t" not in written and "hunter22" not in written and "\x1b" not in written
+        assert "Invalid" not in written and "any more" not in written
+        first, *rest = written.splitlines()
+        if form == "json":
+            assert json.loads(first)["message"] == "it failed: Bearer orgform_abcdefghijkl_(secret)"
+            assert rest == []
+        else:
+            assert ' error message="it failed: Bearer orgform_abcdefghijkl_(secret)"' in first
+            assert all(line.startswith("  ") for line in rest)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_application_that_breaks_is_answered_for(begun: bool) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise KeyError(SECRET)
+
+    stream = io.StringIO()
+    log = Log("json", stream)
+    observer = Observer(broken, log, Metrics(), collections=[], stopping=lambda: True)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        with log.collecting():
+            await observer({"type": "http", "method": "GET", "path": "/x", "headers": []}, None, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    assert [m.get("status") for m in sent] == ([200] if begun else [500, None])
+    assert (b"connection", b"close") in sent[0]["headers"]
+    error, request = map(json.loads, stream.getvalue().splitlines())
+    assert (error["event"], error["id"], request["status"]) == ("error", request["id"], 200 if begun else 500)
+    assert "KeyError" in error["traceback"]
+    assert "s3cr3t" not in stream.getvalue()
+
+
+def test_a_server_that_stops_is_not_ready(tmp_path: Path) -> None:
+    async def check() -> None:
+        await Readiness(Store(tmp_path / "acme.db"), lambda: True).check()
+
+    with pytest.raises(Problem) as refused:
+        asyncio.run(check())
+    assert (refused.value.status, refused.value.code) == (503, "stopping")
+
+
 # Where it listens
+
+
+def test_of_two_who_come_to_listen_at_once_one_is_told() -> None:
+    from orgform.server import listen
+
+    addresses = listen.addresses_of("127.0.0.1", 0)
+    with listen.bound("127.0.0.1", 0, addresses) as one:
+        port = one[0].getsockname()[1]
+        with listen.bound("127.0.0.1", port, addresses) as two:
+            listen.listen("127.0.0.1", port, one)
+            with pytest.raises(listen.ListenError, match=f"port {port} of 127.0.0.1 is in use"):
+                listen.listen("127.0.0.1", port, two)
+
+
+def test_any_other_reason_is_told_in_the_systems_words() -> None:
+    from orgform.server import listen
+
+    told = listen._told("x", 1, OSError(22, "Invalid argument"))
+    assert told.message == "cannot listen on port 1 of x: Invalid argument"
 
 
 def test_every_answer_goes_out_at_once(served: RunningServer) -> None:

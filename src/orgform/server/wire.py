@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 from typing import Any
 
 import h11
@@ -113,12 +112,6 @@ class Protocol(H11Protocol):
             self._send(problem)
             self.observer.refused(problem, self.client)
         self.transport.close()
-
-    def shutdown(self) -> None:
-        with suppress(h11.LocalProtocolError):
-            super().shutdown()
-        if self.conn.our_state is h11.ERROR:
-            self.transport.close()
 
     def _give_up_request(self) -> None:
         """Whoever waits for the rest of its body hears that there is none."""
