@@ -1,12 +1,14 @@
 """How a database is reached: its URL or file, the engine over it, and what went wrong there in words.
 
-Invariant: no message holds a password, and nothing here creates a file or writes to one, except that a SQLite file that is opened is put
-into write-ahead mode.
+Invariant: no message holds a password, and nothing here writes to a file, except that one that is opened to write to is put into
+write-ahead mode.
 """
 
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,10 @@ READY_SECONDS = 2
 # one connection that writes, and there are many that read.
 WRITER_KIBIBYTES = 64 * 1024
 READER_KIBIBYTES = 8 * 1024
+# SQLite takes its log over into the file as it goes, but begins it anew only in a moment when nobody reads. Where there is none, the next
+# writer waits for one when the log has grown by this much.
+LOG_BYTES = 32 * 1024 * 1024
+LOG_WAIT_SECONDS = 1
 # As many as a server process has threads for requests half of the time; those beyond are opened and closed again.
 CONNECTIONS = 20
 
@@ -79,16 +85,16 @@ class Place:
         """To read and to write with. Nothing is opened yet, but a file that is no database is refused."""
         if self.file:
             _refuse_strange_file(self.file)
-            return self._sqlite(CONNECTIONS, READER_KIBIBYTES), self._sqlite(1, WRITER_KIBIBYTES)
+            return self._sqlite(CONNECTIONS, READER_KIBIBYTES), self._sqlite(1, WRITER_KIBIBYTES, writes=True)
         timeouts = {"connect_timeout": 10, **_TCP}
         engine = self._engine(pool_size=CONNECTIONS, max_overflow=-1, pool_pre_ping=True, connect_args=self._unless_given(timeouts))
         # A process that stands still, or whose machine is gone, must not keep a company's lock.
         _at_connect(engine, f"SET lock_timeout = '{BUSY_SECONDS}s'", f"SET idle_in_transaction_session_timeout = '{2 * BUSY_SECONDS}s'")
         return engine, engine
 
-    def _sqlite(self, connections: int, cache: int) -> sa.Engine:
+    def _sqlite(self, connections: int, cache: int, *, writes: bool = False) -> sa.Engine:
         engine = self._engine(pool_size=connections, max_overflow=-1)
-        _prepare_sqlite(engine, cache)
+        _prepare_sqlite(engine, cache, writes=writes)
         return engine
 
     def probe(self) -> sa.Engine:
@@ -123,6 +129,27 @@ class Place:
         return _postgres_sentence(self.name, self.url, reason, getattr(orig, "sqlstate", None) or "", lost)
 
 
+class Log:
+    """The write-ahead log of a SQLite file, kept from growing without end under readers that never pause."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = Path(f"{file}-wal")
+        self._limit = LOG_BYTES
+
+    def shorten(self, connection: sa.Connection) -> None:
+        """To be called by the only writer of the process, after a commit. What fails is left for later: nothing depends on it."""
+        try:
+            if self._file.stat().st_size <= self._limit:
+                return
+            raw: Any = connection.connection.driver_connection
+            raw.execute(f"PRAGMA busy_timeout = {LOG_WAIT_SECONDS * 1000}")
+            busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            self._limit = (self._limit if busy else 0) + LOG_BYTES
+        except (OSError, sqlite3.Error):
+            self._limit += LOG_BYTES
+
+
 def lacks_something(error: SQLAlchemyError) -> bool:
     """Whether it is about a table or a column that is not there."""
     orig = error.orig if isinstance(error, DBAPIError) else None
@@ -142,7 +169,7 @@ def _parsed(database: str) -> sa.URL:
         shown = urls.without_password(database) if re.match(r"[A-Za-z][\w+.-]*://", database) else "what is given"
         raise StoreError(
             f"{shown} is not the URL of a database",
-            hint="write postgresql://USER:PASSWORD@HOST:PORT/NAME, with what is special in the password escaped (@ as %40), or name a file",
+            hint="write postgresql://USER@HOST:PORT/NAME, with what is special in a password escaped (@ as %40), or name a file",
         ) from e
     if backend not in ("sqlite", "postgresql", "postgres"):
         raise StoreError(
@@ -169,7 +196,7 @@ def _shown(url: sa.URL) -> str:
 
 def _refuse_strange_file(file: Path) -> None:
     if file.is_dir():
-        raise StoreError(f"{file} is a folder, not a database", hint="name a file in the target's `database`")
+        raise StoreError(f"{file} is a folder, not a database", hint="name a file in it")
     try:
         with file.open("rb") as opened:
             head = opened.read(16)
@@ -178,10 +205,10 @@ def _refuse_strange_file(file: Path) -> None:
     except OSError as e:
         raise StoreError(f"cannot read {file}: {e.strerror}") from e
     if head and head != b"SQLite format 3\x00":
-        raise StoreError(f"{file} is not a database", hint="name another file in the target's `database`, or move this one away")
+        raise StoreError(f"{file} is not a database", hint="name another file, or move this one away")
 
 
-def _prepare_sqlite(engine: sa.Engine, cache: int) -> None:
+def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:
     """SQLite as it should be: write-ahead log, durable commits, writers that wait, explicit BEGIN. `cache`: KiB for each connection."""
 
     @sa.event.listens_for(engine, "connect")
@@ -189,8 +216,8 @@ def _prepare_sqlite(engine: sa.Engine, cache: int) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
+        if writes:
+            _use_log(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute(f"PRAGMA cache_size = -{cache}")
         cursor.close()
@@ -206,6 +233,20 @@ def _prepare_sqlite(engine: sa.Engine, cache: int) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+
+def _use_log(cursor: sqlite3.Cursor) -> None:
+    """Puts the file into write-ahead mode. SQLite does not wait for others by itself here: two who did so could wait for each other."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as e:
+            if "locked" not in str(e) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _at_connect(engine: sa.Engine, *statements: str) -> None:
@@ -298,4 +339,5 @@ def _by_code(name: str, url: sa.URL, reason: str, code: str) -> StoreError:
 
 
 def _without_prefix(reason: str) -> str:
-    return reason.removeprefix("connection failed: ").removeprefix("(psycopg.OperationalError) ")
+    """psycopg's own words, before libpq's."""
+    return reason.removeprefix("connection failed: ").removeprefix("connection is bad: ")

@@ -39,7 +39,7 @@ def revision_of(connection: sa.Connection, name: str) -> str | None:
     if ours or (names and connection.dialect.name == "sqlite"):
         raise StoreError(
             f"{name} is the database of something else: it has the table {min(ours or names)}",
-            hint="name another one in the target's `database` or with --database; orgform makes its tables in an empty one",
+            hint="name another one; orgform makes its tables in an empty one",
         )
     return None
 
