@@ -69,5 +69,6 @@ def command(**values: Any) -> int:
     paper = screen({})
     source = click.get_current_context().get_parameter_source("database")
     values["largest_body"] *= MEGABYTE
+    values["host"] = values["host"].removeprefix("[").removesuffix("]")  # as in a URL
     settings = Settings(**values, by_environment=source is ParameterSource.ENVIRONMENT)
     return serve(settings, load_kinds(), announce=paper.result)
