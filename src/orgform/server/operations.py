@@ -152,7 +152,7 @@ def create(work: Work, prepared: Prepared) -> Done:
     shape.require_secrets(patch)
     defaults = {n: v for n, v in shape.kind.defaults.items() if n not in patch}
     attributes, text = shape.settle(shape.merge(defaults, patch))
-    rules.check_references(work, shape, address, attributes)
+    rules.check_references(work, address, attributes, patch)
     rules.check_typed(work, shape, address, attributes)
     observed = challenges.observed_at_first(shape.kind, address, shape.initial_observed(invite=work.invite), work.now)
     row = work.new_row(attributes, text, observed)
@@ -168,7 +168,7 @@ def update(work: Work, prepared: Prepared) -> Done:
     attributes, text = shape.settle(shape.merge(row.attributes, patch))
     if text != row.text:
         rules.check_immutable(shape, row.attributes, attributes)
-        rules.check_references(work, shape, address, attributes, known=row.attributes)
+        rules.check_references(work, address, attributes, patch, known=row.attributes)
         rules.check_typed(work, shape, address, attributes)
         rules.check_what_it_types(work, address, row.attributes, attributes)
         row = _replace(work, address, row, text)

@@ -7,16 +7,22 @@ query parameter 400. Nothing here looks at the directory.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from orgform.codec import UNSET, DecodeError, Struct, UnsetType, decode, encode
 from orgform.server.operations import Ask
-from orgform.server.problems import Problem, bad_request, invalid
+from orgform.server.problems import Problem, bad_request, invalid, pointer
 from orgform.server.store import time_text
 from orgform.server.work import Caller
 
 T = TypeVar("T")
+
+_UNKNOWN = "Object contains unknown field `"
+#: the decoder speaks of Python's types, clients know JSON's
+_JSON_TYPES = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
+_TYPE = re.compile(r"`(\w+)`")
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -70,6 +76,8 @@ def operations_of(body: bytes) -> BatchBody:
 
 def decoded(body: bytes, as_type: type[T]) -> T:
     """Malformed JSON is 400, JSON of another shape 422."""
+    if not body:
+        raise bad_request("json", "the body is empty; it is to be a JSON object")
     try:
         return decode(body, as_type)
     except DecodeError as e:
@@ -83,7 +91,12 @@ def _shape_problem(error: DecodeError) -> Problem:
     if type(error) is DecodeError:
         return bad_request("json", f"the body is not JSON: {message}")
     what, _, where = message.partition(" - at `$")
-    return invalid("shape", what, where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/"))
+    # Below values of any type the path has only dots: `.attributes[...][...]`.
+    at = where.partition("[...]")[0].rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    if what.startswith(_UNKNOWN):
+        name = what.removeprefix(_UNKNOWN).removesuffix("`")
+        return invalid("shape", f"there is no field {name!r} here", at + pointer(name))
+    return invalid("shape", _TYPE.sub(lambda word: f"`{_JSON_TYPES.get(word[1], word[1])}`", what), at)
 
 
 def query_of(request: Request, *known: str) -> dict[str, str]:

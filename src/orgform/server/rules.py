@@ -21,8 +21,11 @@ from orgform.server.work import Work
 SHOWN = 5
 
 
-def check_references(work: Work, shape: KindShape, address: Address, attributes: Attributes, known: Attributes | None = None) -> None:
-    """What the resource names exists, is what it may name, and following it does not come back. `known`: before, where it was there."""
+def check_references(work: Work, address: Address, attributes: Attributes, asked: Attributes, known: Attributes | None = None) -> None:
+    """What the resource names exists, is what it may name, and following it does not come back.
+
+    `asked`: the attributes as the client wrote them, which faults point into. `known`: before, where it was there.
+    """
     kinds = work.shapes.kinds
     if known is None:
         for target in work.shapes.identity(address):
@@ -32,7 +35,8 @@ def check_references(work: Work, shape: KindShape, address: Address, attributes:
     faults: list[Fault] = []
     for ref, target in kinds.attribute_references(address, attributes):
         if (ref.path, target) not in old:
-            faults.extend(_reference_faults(work, address, attributes, ref, target))
+            at = _at(work, ref, target, asked)
+            faults.extend(Fault(at, detail, code) for code, detail in _reference_faults(work, address, attributes, ref, target))
     if faults:
         raise many_faults(faults[:20])
 
@@ -46,22 +50,29 @@ def _exists(work: Work, address: str) -> bool:
     return address in work.shapes.builtin or work.get(address) is not None
 
 
-def _reference_faults(work: Work, address: str, attributes: Attributes, ref: Reference, target: str) -> Iterator[Fault]:
+def _reference_faults(work: Work, address: str, attributes: Attributes, ref: Reference, target: str) -> Iterator[tuple[str, str]]:
+    """Codes and sentences."""
     if not _exists(work, target) and target != address:
-        yield Fault(_at(ref), f"{target} does not exist", "no-such-reference")
+        yield "no-such-reference", f"{target} does not exist"
         return
     if ref.acyclic and _comes_back(work, address, ref, target):
-        yield Fault(_at(ref), f"{target} leads back to {address}", "cycle")
+        yield "cycle", f"{target} leads back to {address}"
         return
     for name, wanted in ref.where.items():
         word = attributes.get(wanted["same"]) if isinstance(wanted, dict) else wanted
         has = _referent(work, target).get(name)
         if word != has and not (isinstance(has, list) and word in has):
-            yield Fault(_at(ref), f"{target} has {name} {has!r}, not {word!r}", "not-usable-here")
+            yield "not-usable-here", f"{target} has {name} {has!r}, not {word!r}"
 
 
-def _at(ref: Reference) -> str:
-    return pointer("attributes", *ref.path)
+def _at(work: Work, ref: Reference, target: str, asked: Attributes) -> str:
+    """Where the client wrote it: what is kept of a set has another order."""
+    value: Any = asked
+    for name in ref.path:
+        value = value.get(name) if isinstance(value, dict) else None
+    words = value if ref.many and isinstance(value, list) else []
+    index = (i for i, word in enumerate(words) if f"{ref.kind}/{work.shapes.word(ref.kind, word)[0]}" == target)
+    return pointer("attributes", *ref.path, *islice(index, 1))
 
 
 def _referent(work: Work, target: str) -> Mapping[str, Any]:
@@ -186,7 +197,7 @@ def keeping_an_admin(work: Work, *touched: str) -> Iterator[None]:
     yield
     if before and not _some_admin(work) and _others(work):
         why = f"{before} is the company's last active admin, and a company that has members keeps one"
-        raise conflict("last-admin", f"{why}; make somebody else an admin first, and see that they are active")
+        raise conflict("last-admin", f"{why}; first make somebody else an admin who is active")
 
 
 def _may_lose_an_admin(work: Work, address: str) -> bool:
