@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -21,6 +24,7 @@ from orgform.testing.server import running_server
 from tests.server.conftest import Api
 
 SECRET = "gehe1m"
+NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +259,25 @@ def test_a_server_heals_when_postgresql_comes_back(kinds: Kinds) -> None:
         pytest.skip(str(e))
 
 
+def test_who_asks_a_postgresql_that_stands_still_is_told_so_soon(server: Postgres) -> None:
+    """Its process is stopped in the middle: the connection is good, and nothing comes."""
+    store = Store(server.database("stopped"))
+    store.ready()
+    with psycopg.connect(server.admin_url) as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = 'stopped'").fetchall()
+    assert len(found) == 1
+    os.kill(found[0][0], signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"does not answer|has no connection free") as caught:
+                store.ready()
+            assert caught.value.busy
+    finally:
+        os.kill(found[0][0], signal.SIGCONT)
+    store.ready()
+    store.close()
+
+
 def test_a_connection_that_breaks_while_reading_may_be_tried_again(server: Postgres) -> None:
     store = Store(server.database("breaking"))
     with store.transaction():
@@ -288,29 +311,44 @@ def test_a_full_disk(tmp_path: Path, kinds: Kinds) -> None:
 
 
 def many(number: int) -> list[dict[str, str]]:
-    return [{"method": "create", "collection": "members", "key": f"p{n}@acme.com"} for n in range(number)]
+    """Operations that make members; each time others."""
+    return [{"method": "create", "collection": "members", "key": f"p{next(NUMBERS)}@acme.com"} for _ in range(number)]
 
 
-def test_a_page_that_is_damaged_in_the_middle(tmp_path: Path, kinds: Kinds) -> None:
-    """It is noticed while the rows are fetched."""
+def test_a_file_that_is_damaged_in_the_middle(tmp_path: Path, kinds: Kinds) -> None:
+    """It is noticed while the rows are fetched: the first ones are good."""
     file = tmp_path / "acme.db"
     store = Store(file)
     with Api(store, kinds, "default") as api:
         assert api.post("/v1/batch", json={"operations": many(1000)}).status_code == 200
+        assert api.get("/v1/members?limit=1000").status_code == 200
         store.close()
-        content = bytearray(file.read_bytes())
-        at = content.rindex(b"p777@acme.com") // 4096 * 4096
-        with sqlite3.connect(file) as connection:
-            root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'resources'").fetchone()[0]
-        connection.close()
-        assert at != (root - 1) * 4096
-        for start in range((root - 1) * 4096 + 4096, len(content), 4096):
-            content[start : start + 4096] = b"\xff" * 4096
-        file.write_bytes(content)
+        damage(file, "SELECT attributes FROM resources WHERE company = 'default' AND kind = 'member' ORDER BY key")
+        assert api.get("/v1/members?limit=1").status_code == 200
         answer = api.get("/v1/members?limit=1000")
         assert (answer.status_code, answer.json()["code"]) == (500, "storage")
         assert "is damaged" in answer.json()["detail"]
     store.close()
+
+
+def damage(file: Path, query: str) -> None:
+    """A page of the file, such that the query fails only after its first rows."""
+    whole = file.read_bytes()
+    for start in range(4096, len(whole), 4096):
+        file.write_bytes(whole[:start] + b"\xff" * 4096 + whole[start + 4096 :])
+        connection = sqlite3.connect(file)
+        try:
+            cursor = connection.execute(query)
+            assert len(cursor.fetchmany(10)) == 10
+            try:
+                cursor.fetchall()
+            except sqlite3.DatabaseError:
+                return
+        except sqlite3.DatabaseError:
+            continue
+        finally:
+            connection.close()
+    raise AssertionError("there is no such page")
 
 
 def test_a_file_that_is_taken_away_while_it_is_open(tmp_path: Path) -> None:
@@ -345,9 +383,8 @@ def test_the_log_of_a_long_load_does_not_grow_without_end(tmp_path: Path, kinds:
     store = Store(file)
     largest = 0
     with Api(store, kinds, "default") as api:
-        for n in range(0, 20_000, 1000):
-            operations = [{"method": "create", "collection": "members", "key": f"p{n + i}@acme.com"} for i in range(1000)]
-            assert api.post("/v1/batch", json={"operations": operations}).status_code == 200
+        for _ in range(20):
+            assert api.post("/v1/batch", json={"operations": many(1000)}).status_code == 200
             assert api.get("/v1/members?limit=10").status_code == 200
             largest = max(largest, Path(f"{file}-wal").stat().st_size)
         with store.reading() as connection:
@@ -356,3 +393,27 @@ def test_the_log_of_a_long_load_does_not_grow_without_end(tmp_path: Path, kinds:
     store.close()
     assert largest < file.stat().st_size
     assert not Path(f"{file}-wal").exists()
+
+
+def test_the_log_is_begun_anew_as_soon_as_nobody_reads_the_old_one(tmp_path: Path, kinds: Kinds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers that never pause would let it grow without end; one that stays for long (a backup) is not waited for again and again."""
+    monkeypatch.setattr(database, "LOG_BYTES", 200_000)
+    monkeypatch.setattr(database, "LOG_WAIT_SECONDS", 0)
+    file = tmp_path / "acme.db"
+    store = Store(file)
+
+    def log_bytes() -> int:
+        return Path(f"{file}-wal").stat().st_size
+
+    with Api(store, kinds, "default") as api:
+        api.have("workspace/ws")
+        with store.reading() as connection:
+            assert connection.execute(sa.select(tables.resources.c.key)).all() == [("ws",)]
+            while log_bytes() < 1_000_000:
+                assert api.post("/v1/batch", json={"operations": many(100)}).status_code == 200
+            assert connection.execute(sa.select(tables.resources.c.key)).all() == [("ws",)]
+        before = log_bytes()
+        while log_bytes() >= before:
+            assert api.post("/v1/batch", json={"operations": many(100)}).status_code == 200
+            assert log_bytes() < 2_000_000
+    store.close()

@@ -8,6 +8,7 @@ and one of an earlier version is read as it is, until the first write.
 from __future__ import annotations
 
 import functools
+import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from orgform.codec import Struct, decode, encode
 from orgform.model import Attributes
 from orgform.server import migrations
 from orgform.server import tables as t
-from orgform.server.database import BUSY_SECONDS, Log, Place, StoreError, lacks_something
+from orgform.server.database import BUSY_SECONDS, READY_SECONDS, Log, Place, StoreError, lacks_something
 
 __all__ = ["CHUNK", "AuditFilter", "Page", "Row", "Store", "StoreError", "now", "rows_at", "time_text"]
 
@@ -128,12 +129,33 @@ class Store:
 
     def ready(self) -> None:
         """Asks the database for something small, for `/readyz`. Raises `StoreError`, after about two seconds at the latest."""
-        if self._place.file:
-            if self._engines is not None and not self._place.has_content():
-                raise StoreError(f"{self.name} was taken away while it was open", hint="put it back and start the server again")
-            with self.reading() as connection:
-                connection.execute(sa.select(t.companies.c.company).limit(1)).all()
-            return
+        said: queue.SimpleQueue[StoreError | None] = queue.SimpleQueue()
+        # A database that stands still can be waited for without end: who does that is left behind.
+        threading.Thread(target=lambda: said.put(self._asked()), daemon=True).start()
+        try:
+            error = said.get(timeout=READY_SECONDS)
+        except queue.Empty:
+            raise StoreError(f"{self.name} does not answer", hint="see what its server does", busy=True) from None
+        if error is not None:
+            raise error
+
+    def _asked(self) -> StoreError | None:
+        try:
+            if self._place.file:
+                self._ask_file()
+            else:
+                self._ask_server()
+        except StoreError as e:
+            return e
+        return None
+
+    def _ask_file(self) -> None:
+        if self._engines is not None and not self._place.has_content():
+            raise StoreError(f"{self.name} was taken away while it was open", hint="put it back and start the server again")
+        with self.reading() as connection:
+            connection.execute(sa.select(t.companies.c.company).limit(1)).all()
+
+    def _ask_server(self) -> None:
         with self._opening:
             self._probe = self._probe or self._place.probe()
         with self._failures(reading=True), self._probe.connect() as connection:
