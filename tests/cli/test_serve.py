@@ -80,7 +80,9 @@ def test_without_tokens(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "acme.db").exists()
 
 
-@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("[::1]", "[::1]"), ("localhost", "localhost"), ("::", "[::]"), ("0.0.0.0", "0.0.0.0")])
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::1", "[::1]"), ("[::1]", "[::1]"), ("localhost", "localhost"), ("::", "[::]"), ("0.0.0.0", "0.0.0.0")]
+)
 def test_hosts(tmp_path: Path, host: str, shown: str) -> None:
     if ":" in host and not _has_ipv6():
         pytest.skip("no IPv6 here")
