@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +196,36 @@ def test_what_the_package_offers(tmp_path: Path) -> None:
     assert {"create_app", "Store", "StoreError", "Caller"} == set(server.__all__)
     with pytest.raises(AttributeError):
         server.nothing  # noqa: B018
+
+
+API_PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+#: where each function that makes a problem or a fault takes its code
+CODE_AT = {"Problem": 1, "Fault": 2, "bad_request": 0, "invalid": 0, "conflict": 0, "_refused": 0}
+
+
+def codes_in(source: str) -> set[str]:
+    """Codes that stand in a module, as they are or as one of two (`a if b else c`), and in lists of (code, sentence)."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            at = CODE_AT.get(node.func.id)
+            given = node.args[at : at + 1] if at is not None else []
+        elif isinstance(node, ast.Yield | ast.Return) and isinstance(node.value, ast.Tuple):
+            given = node.value.elts[:1]
+        for part in given:
+            for value in (part.body, part.orelse) if isinstance(part, ast.IfExp) else (part,):
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    found.add(value.value)
+    return {code for code in found if re.fullmatch(r"[a-z]+(-[a-z]+)*", code)}
+
+
+def test_every_code_is_in_the_table_of_the_docs() -> None:
+    rows = [row.split(" | ") for row in API_PAGE.read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
+    table = {code for row in rows if len(row) > 2 for code in re.findall(r"`([a-z-]+)`", row[0])}
+    folder = Path(server.__file__).parent
+    written = {code for file in folder.rglob("*.py") for code in codes_in(file.read_text(encoding="utf-8"))}
+    # Made of a word that is found at run time: a token's state, a query parameter's name.
+    made = {"expired-token", "revoked-token", "since", "until"}
+    assert {"json", "cycle", "storage-lost", "no-such-variant", "rate-limited"} <= written, "the search finds codes wherever they stand"
+    assert table == written | made
