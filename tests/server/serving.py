@@ -17,7 +17,10 @@ from orgform.server import Store
 from orgform.testing.server import RunningServer
 
 PATIENCE = 60.0
-JSON = {"content-type": "application/json"}
+#: heads of requests as bytes; the first two lack their end
+GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+POST = b"POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 
 
 def client_of(server: RunningServer, **options: Any) -> httpx.Client:
