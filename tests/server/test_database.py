@@ -77,6 +77,7 @@ def refusal(where: str | Path, *, write: bool = False) -> StoreError:
     [
         (f"mysql://root:{SECRET}@localhost/acme", "a directory cannot be kept in mysql"),
         (f"postgresql://acme:{SECRET}@host:port/acme", "is not the URL of a database"),
+        (f"postgresql://acme:x@{SECRET}@host/acme", "is not the URL of a database"),
         (f"postgresql//acme:{SECRET}@host://acme", "is not the URL of a database"),
         ("://", "is not the URL of a database"),
         ("sqlite://", "in-memory"),
@@ -103,7 +104,9 @@ def test_without_the_driver(tmp_path: Path) -> None:
         "try:\n    Store('postgresql://acme@localhost/acme').check()\n"
         "except StoreError as e:\n    print(e.message, '|', e.hint)"
     )
-    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
     assert done.stdout == (
         "postgresql://acme@localhost/acme needs the PostgreSQL driver, which is not installed | pip install 'orgform[postgresql]'\n"
     )
@@ -184,6 +187,15 @@ def test_a_database_that_may_only_be_read(server: Postgres, kinds: Kinds) -> Non
         answer = api.make("workspace/other")
         assert answer.json()["detail"].endswith("/standby is read-only")
         assert api.addresses("workspace") == ["workspace/ws"]
+    store.close()
+
+
+def test_a_full_disk_of_the_server(server: Postgres) -> None:
+    """PostgreSQL raises what it raises when it cannot extend a file."""
+    store = Store(server.database("full"))
+    with pytest.raises(StoreError, match=r"cannot be written: could not extend file") as caught, store.transaction() as connection:
+        connection.exec_driver_sql("DO $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$")
+    assert "make room on the server" in caught.value.hint
     store.close()
 
 
@@ -393,6 +405,34 @@ def test_the_log_of_a_long_load_does_not_grow_without_end(tmp_path: Path, kinds:
     store.close()
     assert largest < file.stat().st_size
     assert not Path(f"{file}-wal").exists()
+
+
+def test_what_goes_wrong_with_the_log_after_a_commit_is_left_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed is committed: here the log is not there at all, and then it cannot be taken over within a transaction."""
+    monkeypatch.setattr(database, "LOG_BYTES", 0)
+    store = Store(tmp_path / "acme.db")
+    with store.transaction() as connection:
+        database.Log(tmp_path / "none.db").shorten(connection)
+        connection.exec_driver_sql("CREATE TABLE more (n INTEGER)")
+        database.Log(tmp_path / "acme.db").shorten(connection)
+    store.check()
+    store.close()
+
+
+def test_a_file_without_a_log_that_somebody_reads_gets_one_when_they_have_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    file = tmp_path / "acme.db"
+    reader = sqlite3.connect(file, isolation_level=None)
+    reader.execute("PRAGMA user_version = 1")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM sqlite_schema").fetchall()
+    assert refusal(file, write=True).busy
+    reader.execute("COMMIT")
+    store = Store(file)
+    with store.transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    store.close()
+    reader.close()
 
 
 def test_the_log_is_begun_anew_as_soon_as_nobody_reads_the_old_one(tmp_path: Path, kinds: Kinds, monkeypatch: pytest.MonkeyPatch) -> None:

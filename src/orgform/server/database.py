@@ -144,7 +144,7 @@ class Log:
             raw: Any = connection.connection.driver_connection
             raw.execute(f"PRAGMA busy_timeout = {LOG_WAIT_SECONDS * 1000}")
             busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
             self._limit = (self._limit if busy else 0) + LOG_BYTES
         except (OSError, sqlite3.Error):
             self._limit += LOG_BYTES
@@ -215,7 +215,7 @@ def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         if writes:
             _use_log(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
@@ -232,7 +232,7 @@ def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _use_log(cursor: sqlite3.Cursor) -> None:
