@@ -19,6 +19,7 @@ from orgform.server.problems import Fault, Problem, bad_request, conflict
 from orgform.server.reading import Reading
 from orgform.server.requests import NewBody, PatchBody, Request, decoded, operations_of, query_of
 from orgform.server.store import Store
+from orgform.server.together import Together, Write
 from orgform.server.work import Work
 
 MOST_FAULTS = 20
@@ -34,6 +35,7 @@ class Service(Reading):
     def __init__(self, store: Store, kinds: Kinds, *, invite: bool = False) -> None:
         super().__init__(store, kinds)
         self.invite = invite
+        self._together = Together(store, self.shapes, invite=invite)
 
     def create_resource(self, request: Request) -> Answer:
         body = decoded(request.body, NewBody)
@@ -55,18 +57,17 @@ class Service(Reading):
         if key is not None:
             check_idempotency_key(key)
         prepared = prepare(self.shapes, ask)
-        with self.store.writing(request.caller.company) as connection:
-            work = Work(connection, self.shapes, request.caller, invite=self.invite)
-            prefetch(work, [prepared])
+
+        def do(work: Work) -> Answer:
             replay = _replay(work, request)
             if replay is not None:
                 return replay
-            result = perform(work, prepared)
-            answer = _answer(work, prepared, result)
+            answer = _answer(work, prepared, perform(work, prepared))
             if key is not None:
                 work.store_answer(key, request.digest, encode(answer).decode())
-            work.flush()
-        return answer
+            return answer
+
+        return self._together.done(Write(request.caller, prepared, _keys(request), do))
 
     def batch(self, request: Request) -> Answer:
         query_of(request)
@@ -77,6 +78,7 @@ class Service(Reading):
         prepared = [self._prepared_or_problem(ask) for ask in asked.operations]
         with self.store.writing(request.caller.company) as connection:
             work = Work(connection, self.shapes, request.caller, invite=self.invite)
+            work.prefetch_stored(_keys(request))
             replay = _replay(work, request)
             if replay is not None:
                 return replay
@@ -117,13 +119,14 @@ def location(api: str, key: str) -> str:
     return f"/v1/{api}/{quote(key, safe='/:@')}"
 
 
+def _keys(request: Request) -> tuple[str, ...]:
+    return () if request.idempotency_key is None else (request.idempotency_key,)
+
+
 def _replay(work: Work, request: Request) -> Answer | None:
-    """The answer that was given for this idempotency key before."""
+    """The answer that was given for this idempotency key before, which was looked up before."""
     key = request.idempotency_key
-    if key is None:
-        return None
-    work.prefetch_stored([key])
-    stored = work.stored(key)
+    stored = work.stored(key) if key is not None else None
     if stored is None:
         return None
     if stored.digest != request.digest:
