@@ -71,6 +71,7 @@ def test_every_command_explains_itself_within_80_columns(name: str) -> None:
         (("plan", "--parallelism", "0"), "0 is not in the range"),
         (("plan", "--parallelism", "many"), "'many' is not a valid integer"),
         (("plan", "--max-wait", "-1"), "not in the range"),
+        (("plan", "--max-wait", "nan"), "nan is no number"),
         (("plan", "--today", "2027-1-31"), "is no day; write it as YYYY-MM-DD"),
         (("plan", "--today", "2027-02-30"), "is no day; write it as YYYY-MM-DD"),
         (("plan", "--var", "region"), "is not of the form NAME=VALUE"),

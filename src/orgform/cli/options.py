@@ -5,6 +5,7 @@ Invariant: whatever a command takes of these ends in `app.Options`; shapes (`NAM
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -28,6 +29,16 @@ class Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             return datetime.strptime(value.rjust(10, "-"), "%Y-%m-%d").date()
         except ValueError:
             return self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, for example 2027-01-31", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; `nan` is in every range, and no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -85,7 +96,7 @@ OPTIONS: dict[str, Callable[[F], F]] = {
     ),
     "max-wait": click.option(
         "--max-wait",
-        type=click.FloatRange(0, 3600),
+        type=Seconds(0, 3600),
         default=30,
         show_default=True,
         metavar="SECONDS",

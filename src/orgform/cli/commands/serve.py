@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from orgform.cli.options import Seconds
+
 MEGABYTE = 1024 * 1024
-
-
-def _number(context: click.Context, option: click.Parameter, value: float) -> float:
-    """`nan` is in every range."""
-    if math.isnan(value):
-        raise click.BadParameter(f"{value} is no number", context, option)
-    return value
 
 
 def _some(context: click.Context, option: click.Parameter, value: str) -> str:
@@ -49,8 +43,7 @@ def _some(context: click.Context, option: click.Parameter, value: str) -> str:
 @click.option("--resolver", metavar="HOST[:PORT]", help="DNS server that domains are looked up at (the system's, if not given).")
 @click.option(
     "--grace",
-    type=click.FloatRange(0, 3600),
-    callback=_number,
+    type=Seconds(0, 3600),
     default=30,
     show_default=True,
     metavar="SECONDS",
