@@ -17,6 +17,8 @@ PLAN_FORMAT: Final = "orgform.plan/1"
 Action = Literal["create", "update", "delete"]
 Origin = Literal["config", "drift", "conflict", "new"]
 Risk = Literal["additive", "modifying", "destructive"]
+#: how far `orgform undo` can take a change back: wholly, all but what it `loses`, or not at all
+Undoable = Literal["reversible", "lossy", "irreversible"]
 Verdict = Literal["passed", "refused"]
 Attributes = dict[str, Any]
 
@@ -109,13 +111,6 @@ class Policy(Struct, frozen=True):
     min_workspace_admins: int = 1
 
 
-class FieldChange(Struct, frozen=True):
-    """`path` is dotted (`settings.timezone`)."""
-
-    path: str
-    origin: Origin
-
-
 class Attribution(Struct, frozen=True):
     """Who changed it outside of the config, as the platform's audit log tells: `time` is ISO 8601 in UTC."""
 
@@ -124,11 +119,20 @@ class Attribution(Struct, frozen=True):
     client: str = ""
 
 
+class FieldChange(Struct, frozen=True, omit_defaults=True):
+    """`path` is dotted (`settings.timezone`). `attribution`: who changed this field by hand, where an audit log tells."""
+
+    path: str
+    origin: Origin
+    attribution: Attribution | None = None
+
+
 class Change(Struct, frozen=True):
     """One step on one resource. `before`/`after`: the whole managed attributes, `None` where there is none.
 
     `precondition` is the fingerprint of the managed fields of the live resource it was judged on; `None`: it must not exist.
-    `because` are sentences for people. `moved_from` is the old address where the step renames.
+    `because` are sentences for people. `moved_from` is the old address where the step renames. `undo` and `loses`: how far it can be
+    taken back, and what nothing brings back then; in the plan of an undo: how far this step does take back.
     """
 
     action: Action
@@ -146,6 +150,8 @@ class Change(Struct, frozen=True):
     moved_from: Address | None = None
     label: str = ""
     source: str = ""
+    undo: Undoable = "reversible"
+    loses: tuple[str, ...] = ()
 
 
 class ManualStep(Struct, frozen=True):
@@ -238,6 +244,44 @@ class Remember(Struct, frozen=True):
     moved: tuple[Move, ...] = ()
     #: prevent_destroy of the resources that this plan changes, where true
     protect: tuple[Address, ...] = ()
+    #: of an undo: what base gets of a resource instead of the change's `after`, as a merge patch; the rest of it stays
+    patch: dict[Address, Attributes] = {}
+
+
+class LeftField(Struct, frozen=True):
+    """A field that an undo leaves alone: as it was before the run, as the run made it, as it is now."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+    live: Any = None
+
+
+class LeftAlone(Struct, frozen=True):
+    """What an undo does not take back, and why. `run`: the later run that changed it, where one did; `override`: the words that let the
+    undo do it all the same, empty where nothing does."""
+
+    target: str
+    address: Address
+    action: Action
+    why: str
+    fields: tuple[LeftField, ...] = ()
+    attribution: Attribution | None = None
+    run: str = ""
+    override: str = ""
+    label: str = ""
+
+
+class Undoes(Struct, frozen=True):
+    """Which run a plan takes back. `undone`: changes of it that need nothing any more; `not_done`: those that it never did."""
+
+    run: str
+    started: str
+    actor: str
+    outcome: str
+    left: tuple[LeftAlone, ...] = ()
+    undone: int = 0
+    not_done: int = 0
 
 
 class Plan(Struct, frozen=True):
@@ -261,6 +305,8 @@ class Plan(Struct, frozen=True):
     allow: tuple[str, ...] = ()
     allow_destroy: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    #: the run that this plan takes back, where it is an undo
+    undoes: Undoes | None = None
     format: Literal["orgform.plan/1"] = PLAN_FORMAT
     signature: str | None = None
 

@@ -20,6 +20,7 @@ from orgform.options import Listener, Options, Progress
 if TYPE_CHECKING:
     from orgform.ledger import Ledger
     from orgform.planning import PlanInputs
+    from orgform.providers.base import Event
     from orgform.targets import OpenTarget, Snapshot
 
 # A live system's audit log is asked for this many drifted resources at the most: a plan's cost must not grow with what drifted.
@@ -36,6 +37,22 @@ def plan_now(
     destroy: bool,
     listen: Listener | None,
 ) -> tuple[Plan, Snapshot]:
+    _, made, snapshot = judged_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
+    return made, snapshot
+
+
+def judged_now(
+    options: Options,
+    config: Config,
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    *,
+    base: str | None = None,
+    destroy: bool = False,
+    listen: Listener | None = None,
+    unmanaged: bool = False,
+) -> tuple[PlanInputs, Plan, Snapshot]:
+    """A plan with what it was made from. `unmanaged`: the audit logs are asked who created what the config does not have, too."""
     from orgform.planning import make_plan
 
     _check_allowed(options.allow)
@@ -44,10 +61,11 @@ def plan_now(
     snapshot = read_live(targets, None, listen)
     inputs = _inputs(options, config, targets, ledger, snapshot, known, destroy=destroy)
     made = make_plan(inputs, kinds)
-    attributions = _attributions(made, targets)
-    if attributions:
-        made = make_plan(replace(inputs, attributions=attributions), kinds)
-    return made, snapshot
+    events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
+    if events:
+        inputs = replace(inputs, events=events)
+        made = make_plan(inputs, kinds)
+    return inputs, made, snapshot
 
 
 def judge_saved(
@@ -162,14 +180,21 @@ def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) 
     return _Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
 
 
-def _attributions(made: Plan, targets: Mapping[str, OpenTarget]) -> dict[Address, Any]:
-    drifted: dict[str, list[Address]] = {}
+def _events(
+    made: Plan, base: Mapping[Address, Base], targets: Mapping[str, OpenTarget], *, unmanaged: bool
+) -> dict[Address, list[Event]]:
+    """What the audit logs say of what was changed by hand, under the names that the live systems have now."""
+    from orgform.planning.who import by_hand
+
+    asked: dict[str, list[Address]] = {}
     for change in made.changes:
-        if change.origin in ("drift", "conflict"):
-            drifted.setdefault(change.target, []).append(change.address)
-    found: dict[Address, Any] = {}
-    for name, addresses in drifted.items():
-        found |= targets[name].provider.attributions(addresses[:MOST_ATTRIBUTED])
+        if by_hand(change, change.address in base):
+            asked.setdefault(change.target, []).append(change.moved_from or change.address)
+    for item in made.unmanaged if unmanaged else ():
+        asked.setdefault(item.target, []).append(item.address)
+    found: dict[Address, list[Event]] = {}
+    for name, addresses in asked.items():
+        found |= targets[name].provider.events(addresses[:MOST_ATTRIBUTED])
     return found
 
 

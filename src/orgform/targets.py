@@ -17,7 +17,7 @@ from orgform.kinds import Kinds
 from orgform.ledger import Ledger
 from orgform.model import Address, Attribution, Config, Live, TargetConfig
 from orgform.providers import find_spec
-from orgform.providers.base import Challenge, Operation, Provider, ProviderSpec, ReadResult, Result, TargetContext
+from orgform.providers.base import Challenge, Event, Operation, Provider, ProviderSpec, ReadResult, Result, TargetContext
 from orgform.secrets import check_origin, redact, resolve, shown_without_secrets
 
 Confirm = Callable[[str], bool]
@@ -161,6 +161,14 @@ class _Discreet(Provider):
         with shown_without_secrets():
             found = self._provider.attributions(addresses)
         return {address: Attribution(redact(a.actor), redact(a.time), redact(a.client)) for address, a in found.items()}
+
+    def events(self, addresses: Iterable[Address]) -> dict[Address, list[Event]]:
+        with shown_without_secrets():
+            found = self._provider.events(addresses)
+        return {
+            address: [replace(e, actor=redact(e.actor), time=redact(e.time), client=redact(e.client)) for e in events]
+            for address, events in found.items()
+        }
 
     def challenges(self) -> list[Challenge]:
         with shown_without_secrets():

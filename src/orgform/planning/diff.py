@@ -27,6 +27,20 @@ class Triple(NamedTuple):
     live: Attributes | None
 
 
+class Leaf(NamedTuple):
+    """A value that is replaced whole and differs: as the three states have it, `None` where they have nothing there."""
+
+    path: Path
+    origin: Origin
+    base: Any
+    desired: Any
+    live: Any
+
+    def paths(self) -> list[Path]:
+        """Where it differs inside, for people."""
+        return [(*self.path, *inner) for inner in _inside(self.live, self.desired)]
+
+
 class Difference(Struct, frozen=True):
     """What is to be done on one resource: `before` and `after` as `model.Change` has them."""
 
@@ -89,7 +103,13 @@ def origin_of(fields: tuple[FieldChange, ...], base: Attributes | None) -> Origi
 
 def compare(triple: Triple, kind: Kind) -> tuple[Attributes, tuple[FieldChange, ...]]:
     """The managed attributes as they are live (`None` where empty), and the fields in which they differ from the desired ones."""
-    fields: list[FieldChange] = []
+    before, leaves = differing(triple, kind)
+    return before, tuple(FieldChange(".".join(path), leaf.origin) for leaf in leaves for path in leaf.paths())
+
+
+def differing(triple: Triple, kind: Kind) -> tuple[Attributes, list[Leaf]]:
+    """What `compare` says, with each difference as the values that it is between."""
+    leaves: list[Leaf] = []
 
     def walk(base: Attributes, desired: Attributes, live: Attributes, above: Path) -> Attributes:
         before: Attributes = {}
@@ -105,11 +125,10 @@ def compare(triple: Triple, kind: Kind) -> tuple[Attributes, tuple[FieldChange, 
                 before[name] = have
                 if not same(want, have):
                     origin = _field_origin(triple.base is None, known, want, have)
-                    fields.extend(FieldChange(".".join((*path, *inner)), origin) for inner in _inside(have, want))
+                    leaves.append(Leaf(path, origin, None if known is _UNKNOWN else known, want, have))
         return before
 
-    before = walk(triple.base or _EMPTY, triple.desired or _EMPTY, triple.live or _EMPTY, ())
-    return before, tuple(fields)
+    return walk(triple.base or _EMPTY, triple.desired or _EMPTY, triple.live or _EMPTY, ()), leaves
 
 
 def project(like: Attributes, attributes: Attributes, kind: Kind, above: Path = ()) -> Attributes:

@@ -16,6 +16,7 @@ from orgform.model import Address, Base, Change, ManualStep, Remember, key_of, k
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
 from orgform.planning.order import needed
 from orgform.planning.scope import PlanInputs, Scope, matches
+from orgform.planning.who import attributed, attribution_of, by_hand
 
 #: A live system that shows nothing of a kind of which base knows more than this is not believed.
 BELIEVABLY_LOST = 2
@@ -53,7 +54,7 @@ class Findings:
         if found is None and address in self.scope.renames:
             found = self._mere_rename(address, triple, kind)
         if found:
-            self._step(address, kind, self._change(address, kind, found))
+            self._step(address, kind, self._attributed(self._change(address, kind, found), triple, kind, found))
         elif triple.desired is not None:
             self._remember(address, triple)
         if triple.desired is not None and triple.base is not None:
@@ -100,12 +101,20 @@ class Findings:
             precondition=None if found.before is None else fingerprint(found.before),
             reversible=not (found.action == "delete" and kind.irreversible),
             risk={"create": "additive", "update": "modifying", "delete": "destructive"}[found.action],  # type: ignore[arg-type]
-            attribution=self.inputs.attributions.get(address) if found.origin in ("drift", "conflict") else None,
             because=tuple(self._because(address, kind, found)),
             moved_from=self.scope.renames.get(address),
             label=str(everything.get(kind.label) or "") if kind.label else readable(key_of(address)),
             source=str(want.source) if want and want.source and found.action != "delete" else "",
         )
+
+    def _attributed(self, change: Change, triple: Triple, kind: Kind, found: Difference) -> Change:
+        """With who did by hand what it undoes. The log speaks of the name that the live system has."""
+        at = change.moved_from or change.address
+        last, events = self.inputs.attributions.get(at), self.inputs.events.get(at, ())
+        if not (last or events) or not by_hand(change, triple.base is not None):
+            return change
+        fields = attributed(change.fields, triple, kind, events)
+        return replace(change, fields=fields, attribution=attribution_of(found, fields, events) or last)
 
     def _because(self, address: Address, kind: Kind, found: Difference) -> Iterable[str]:
         if address in self.scope.renames:

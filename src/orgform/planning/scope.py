@@ -31,7 +31,7 @@ from orgform.model import (
     parts_of,
 )
 from orgform.planning.diff import Triple
-from orgform.providers.base import Capabilities
+from orgform.providers.base import Capabilities, Event
 
 _R = TypeVar("_R", Base, Live)
 
@@ -57,6 +57,7 @@ class PlanInputs(Struct, frozen=True):
     """Everything that a plan is made from. `base` is `None` where nothing is known of what was last applied: nothing is deleted then.
 
     `only`: address globs; `allow`: `GUARD:ADDRESS_GLOB`; `allow_destroy`: address globs; `expired`: what `until` took out, with its day.
+    `events`: what the platforms' audit logs say of what drifted, newest first; `attributions`: where they say no more than who was last.
     """
 
     desired: dict[Address, Desired]
@@ -72,6 +73,7 @@ class PlanInputs(Struct, frozen=True):
     allow: tuple[str, ...] = ()
     allow_destroy: tuple[str, ...] = ()
     attributions: dict[Address, Attribution] = {}
+    events: dict[Address, list[Event]] = {}
     config_digest: str = ""
     expired: dict[Address, str] = {}
     tool_version: str = ""

@@ -92,6 +92,19 @@ class Result(Struct, frozen=True):
     etag: str | None = None
 
 
+class Event(Struct, frozen=True):
+    """One line of a platform's audit log: who changed a resource, when (ISO 8601 in UTC) and through what.
+
+    `before`/`after`: its attributes, `None` where it was not there. Both are `None` where the log does not tell what was changed.
+    """
+
+    actor: str
+    time: str
+    client: str = ""
+    before: Attributes | None = None
+    after: Attributes | None = None
+
+
 class Challenge(Struct, frozen=True):
     """What proves to a live system that a domain is the company's: a DNS record that only its owner can set.
 
@@ -135,9 +148,16 @@ class Provider(ABC):
         all: with a token that may read only, say. What it cannot know is no reason to."""
         return
 
-    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
-        """Who last changed these, where the platform keeps an audit log. Asked of resources that drifted."""
+    def events(self, addresses: Iterable[Address]) -> dict[Address, list[Event]]:
+        """What the platform's audit log says of these, also of what is gone: newest first, and no more than a few calls are worth.
+
+        Asked of resources that drifted. Never raises: who did it is good to know, and nothing to stop for.
+        """
         return {}
+
+    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
+        """Who last changed these."""
+        return {a: Attribution(e[0].actor, e[0].time, e[0].client) for a, e in self.events(addresses).items() if e}
 
     def challenges(self) -> list[Challenge]:
         """Every domain that this system knows, with what proves it. Empty where the platform verifies in another way."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from orgform.render import tables
 from orgform.render.frames import joined
-from orgform.render.view import attribution, guards, rows, summary
+from orgform.render.view import apart, attribution, guards, rows, summary, who_changed
 from orgform.render.words import clean, count
 
 Doc = Mapping[str, Any]
@@ -79,11 +79,16 @@ def _deletes(doc: Doc, prefix: str) -> Iterator[str]:
 def _drift(doc: Doc, prefix: str) -> Iterator[str]:
     for change in rows(doc, "changes"):
         if change.get("origin") in ("drift", "conflict") and change.get("action") != "delete":
-            fields = ", ".join(clean(f.get("path", "")) for f in change.get("fields") or ())
+            fields = ", ".join(_changed_field(f, apart(change)) for f in change.get("fields") or ())
             told = "; ".join(
                 filter(None, (f"{_named(change)} was changed outside of orgform{f': {fields}' if fields else ''}", attribution(change)))
             )
             yield command("warning", str(change["origin"]), told, _place_of(change, prefix))
+
+
+def _changed_field(field: Doc, apart: bool) -> str:
+    who = f" ({who_changed(field['attribution'])})" if apart and field.get("attribution") else ""
+    return clean(field.get("path", "")) + who
 
 
 def _steps(doc: Doc) -> Iterator[str]:

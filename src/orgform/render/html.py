@@ -143,12 +143,12 @@ def _refused(guard: Doc) -> str:
 
 
 def _section(section: Section, many: bool) -> str:
-    body = "".join(_group(g, section.drift, many) for g in section.groups)
+    body = "".join(_group(g, many) for g in section.groups)
     return _block(f"{section.title} ({section.total:,})", section.note, body, opened=section.grave or section.total <= OPEN)
 
 
-def _group(group: Group, drift: bool, many: bool) -> str:
-    body = "".join(_change(c, drift, many) for c in group.changes)
+def _group(group: Group, many: bool) -> str:
+    body = "".join(_change(c, many) for c in group.changes)
     more = "".join(_hidden(group.kind, action, number) for action, number in group.folded.items())
     return f"<h3>{esc(noun(group.kind))}</h3>{body}{more}\n"
 
@@ -158,11 +158,11 @@ def _hidden(kind: str, action: str, number: int) -> str:
     return f'<div class="change note">... and {words} {VERBS.get(action, "")}; --format json shows all</div>'
 
 
-def _change(change: Doc, drift: bool, many: bool) -> str:
+def _change(change: Doc, many: bool) -> str:
     action = str(change.get("action"))
     label = f"<b>{esc(change['label'])}</b> " if change.get("label") else ""
     flags = "".join(f' <span class="flag">{esc(f)}</span>' for f in _flags(change))
-    fields = "".join(_field(line, action, drift) for line in lines_of(change))
+    fields = "".join(_field(line, action) for line in lines_of(change))
     why = "".join(f'<div class="why">{esc(w)}</div>' for w in filter(None, (attribution(change), *(change.get("because") or ()))))
     table = f'<table class="v">{fields}</table>' if fields else ""
     where = f' <span class="note">in {esc(change.get("target", ""))}</span>' if many else ""
@@ -179,13 +179,14 @@ def _flags(change: Doc) -> Iterator[str]:
         yield "cannot be undone"
 
 
-def _field(line: Line, action: str, drift: bool) -> str:
-    origin = ' <span class="note">(config)</span>' if drift and line.origin == "config" else ""
+def _field(line: Line, action: str) -> str:
+    origin = f' <span class="note">{esc(line.mark.strip())}</span>' if line.mark else ""
     if line.plus or line.minus:
         text = " ".join([*(f"<ins>+{esc(p)}</ins>" for p in line.plus), *(f"<del>-{esc(m)}</del>" for m in line.minus)])
     else:
         text = f"<del>{esc(line.text)}</del>" if action == "delete" else esc(line.text)
-    return f"<tr><td>{esc(line.path)}</td><td>{text}{origin}</td></tr>"
+    note = f'<div class="note">{esc(line.note)}</div>' if line.note else ""
+    return f"<tr><td>{esc(line.path)}</td><td>{text}{origin}{note}</td></tr>"
 
 
 def _manual(doc: Doc) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _counts(doc: Doc) -> str:
 def _section(section: Section, page: Page) -> Block:
     lines: list[str] = []
     for group in section.groups:
-        lines.extend(map(_marked, page.group(group, section.drift)))
+        lines.extend(map(_marked, page.group(group)))
     opened = " open" if section.grave or section.total <= LISTED else ""
     note = f": {section.note}" if section.note else ""
     return _details(f"{section.title} ({section.total:,}){note}", tuple(lines), "diff", opened)

@@ -87,19 +87,19 @@ class Page:
         yield from self.title(f"{section.title} ({section.total:,})", section.note)
         above = True  # whether what stands above needs room
         for group in section.groups:
-            lines = list(self.group(group, section.drift))
+            lines = list(self.group(group))
             roomy = len(lines) > len(group.changes)
             if (roomy or above) and not self.quiet:
                 yield ""
             yield from lines
             above = roomy
 
-    def group(self, group: Group, drift: bool) -> Iterator[str]:
+    def group(self, group: Group) -> Iterator[str]:
         label_width = min(max((width_of(clean(c.get("label") or "")) for c in group.changes), default=0), self.width // 2 - 10)
         heads = [self.head_of(c, label_width) for c in group.changes]
         column = min(max(map(width_of, heads), default=0), self.room)
         for change, head in zip(group.changes, heads, strict=True):
-            yield from self.change(change, head, column, drift)
+            yield from self.change(change, head, column)
         for action, hidden in group.folded.items():
             line = f"    ... and {count(hidden, 'more ' + noun(group.kind), 'more ' + plural(noun(group.kind)))} {VERBS[action]}; {MORE}"
             yield self.paint("dim", cut(line, self.width))
@@ -109,7 +109,7 @@ class Page:
         address = clean(change.get("address", ""))
         return f"{pad(cut(label, max(label_width, 8)), label_width)}  {address}" if label_width else address
 
-    def change(self, change: Doc, head: str, column: int, drift: bool) -> Iterator[str]:
+    def change(self, change: Doc, head: str, column: int) -> Iterator[str]:
         action = str(change.get("action"))
         flags, where = self.flags(change), self.where(change)
         fields = [] if self.quiet else lines_of(change)
@@ -123,19 +123,19 @@ class Page:
             yield marked + lead.rstrip()
             yield f"      {self.paint('warn', flags)}{self.paint('dim', where)}"
         if fields and not fits and action != "delete":
-            yield from self.fields(fields, drift)
+            yield from self.fields(fields)
         if not self.quiet:
             yield from self.why(change)
 
     def inline(self, fields: Sequence[Line], action: str) -> str:
-        if not fields or (len(fields) > 3 and action != "delete"):
+        if not fields or (len(fields) > 3 and action != "delete") or any(f.note for f in fields):
             return ""
-        return ", ".join(f"{f.path}: {f.text}" for f in fields)
+        return ", ".join(f"{f.path}: {f.text}{f.mark}" for f in fields)
 
     def colored(self, fields: Sequence[Line], action: str) -> str:
         if action == "delete":
             return self.paint("dim", self.inline(fields, action))
-        return ", ".join(f"{self.paint('dim', f.path + ':')} {self.value(f)}" for f in fields)
+        return ", ".join(f"{self.paint('dim', f.path + ':')} {self.value(f)}{self.paint('dim', f.mark)}" for f in fields)
 
     def value(self, field: Line) -> str:
         if not (field.plus or field.minus):
@@ -144,12 +144,13 @@ class Page:
             (*(self.paint("green", f"+{p}") for p in field.plus), *(self.paint("red", f"-{m}") for m in field.minus)),
         )
 
-    def fields(self, fields: Sequence[Line], drift: bool) -> Iterator[str]:
+    def fields(self, fields: Sequence[Line]) -> Iterator[str]:
         column = min(max(width_of(f.path) for f in fields), self.room - 10)
         for field in fields:
-            origin = " (config)" if drift and field.origin == "config" else ""
-            for line in hang(pad(f"        {field.path}", 8 + column) + "  ", field.text + origin, self.width, self.room):
+            for line in hang(pad(f"        {field.path}", 8 + column) + "  ", field.text + field.mark, self.width, self.room):
                 yield self.tinted(line, field)
+            for line in hang("          ", field.note, self.width) if field.note else ():
+                yield self.paint("dim", line)
 
     def tinted(self, line: str, field: Line) -> str:
         """Colour for a line that is already laid out: members of a set green and red, everything else as it is."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orgform.codec import Struct
+from orgform.codec import Struct, replace
 from orgform.render.words import clean
 
 LONGEST = 240  # columns of one value; beyond it the middle of a text says nothing to a reader
@@ -17,13 +17,19 @@ _MISSING = object()
 
 
 class Line(Struct, frozen=True):
-    """One field of a change. `text` is what becomes of it; `plus`/`minus` hold the members of a set that come and go."""
+    """One field of a change. `text` is what becomes of it; `plus`/`minus` hold the members of a set that come and go.
+
+    `by`: the attribution of the field, where it has one. `mark` is said behind it (whose doing it is), `note` below it (who it was).
+    """
 
     path: str
     text: str
     plus: tuple[str, ...] = ()
     minus: tuple[str, ...] = ()
     origin: str = ""
+    by: Mapping[str, Any] | None = None
+    mark: str = ""
+    note: str = ""
 
 
 def show(value: Any, longest: int = LONGEST) -> str:
@@ -71,8 +77,9 @@ def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     """One line a changed field (`fields` of the change: `path` and `origin`); maps are followed down to what differs."""
     lines: list[Line] = []
     for field in fields:
-        path, origin = str(field.get("path", "")), str(field.get("origin", ""))
-        lines.extend(_difference(path, dig(before, path), dig(after, path), origin))
+        path, origin, by = str(field.get("path", "")), str(field.get("origin", "")), field.get("attribution")
+        found = _difference(path, dig(before, path), dig(after, path), origin)
+        lines.extend(replace(line, by=by) if by else line for line in found)
     return lines
 
 

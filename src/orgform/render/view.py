@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orgform.codec import Struct
+from orgform.codec import Struct, replace
 from orgform.render.values import Line, created, differences, show
 from orgform.render.words import clean, count, listing
 
@@ -18,6 +18,10 @@ SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
 STYLE = {"create": "green", "update": "yellow", "delete": "red"}
 VERBS = {"create": "to create", "update": "to update", "delete": "to delete"}
 EVERYWHERE = "company admin"
+_BY_HAND = ("drift", "conflict")
+MARKS = {"config": "config", "drift": "by hand", "conflict": "both"}
+# What an apply does -> what somebody did that it undoes.
+_DONE_BY_HAND = {"create": "deleted", "update": "changed", "delete": "created"}
 FOLD_SLACK = 5  # hiding fewer than this saves no reading
 
 
@@ -124,19 +128,37 @@ def lines_of(change: Doc) -> list[Line]:
     """The fields of a change: all of a create (its name first), the differing ones of an update; of a delete what it had."""
     before, after = change.get("before"), change.get("after")
     if change.get("action") == "update":
-        return differences(before, after, change.get("fields") or ())
+        return _told_apart(change, differences(before, after, change.get("fields") or ()))
     name = show(change.get("label") or None)
     return sorted(created((after if change.get("action") == "create" else before) or {}), key=lambda line: line.text != name)
 
 
+def _told_apart(change: Doc, lines: list[Line]) -> list[Line]:
+    """Whose doing each field is, where they differ in that; who did it, where they differ in that."""
+    if len({line.origin for line in lines}) > 1:
+        lines = [replace(line, mark=f" ({MARKS[line.origin]})") if line.origin in MARKS else line for line in lines]
+    return [replace(line, note=who_changed(line.by)) if line.by else line for line in lines] if apart(change) else lines
+
+
 def attribution(change: Doc) -> str:
-    """`changed by dana@acme.com in the web console, 2026-11-20 14:02Z`; what drift deleted was `deleted`."""
-    who, gone = change.get("attribution"), change.get("action") == "create"
+    """`changed by dana@acme.com in the web console, 2026-11-20 14:02Z`; empty where the fields say it one by one."""
+    who, action = change.get("attribution"), change.get("action")
     if not who:
-        return "deleted outside of orgform" if gone and change.get("origin") == "drift" else ""
+        return "deleted outside of orgform" if action == "create" and change.get("origin") == "drift" else ""
+    return "" if apart(change) else who_changed(who, _DONE_BY_HAND.get(str(action), "changed"))
+
+
+def who_changed(who: Doc, verb: str = "changed") -> str:
+    """An attribution in words."""
     how = "through" if str(who.get("client") or "").startswith("orgform/") else "in"
     client = f" {how} {clean(who['client'])}" if who.get("client") else ""
-    return f"{'deleted' if gone else 'changed'} by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
+    return f"{verb} by {clean(who.get('actor', ''))}{client}, {moment(who.get('time', ''))}"
+
+
+def apart(change: Doc) -> bool:
+    """Whether its fields were not all changed by one person through one client, so that each has to say it."""
+    told = [field.get("attribution") or {} for field in change.get("fields") or () if field.get("origin") in _BY_HAND]
+    return any(told) and len({(who.get("actor"), who.get("client")) for who in told}) > 1
 
 
 def moment(time: object) -> str:

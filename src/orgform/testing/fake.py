@@ -15,9 +15,12 @@ from orgform.kinds import Kinds, Reference, load_kinds
 from orgform.model import Address, Attributes, Attribution, Live, kind_of
 from orgform.planning.diff import patched
 from orgform.planning.scope import relabel
-from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result
+from orgform.providers.base import Capabilities, Event, Operation, Provider, ReadResult, Result
 
 CAPABILITIES = Capabilities(batch=1, page=1000, seconds_per_call=0.01, optimistic_locking=True, audit_log=True)
+
+
+OWN_CLIENT = "orgform/fake"
 
 
 class Refused(Exception):
@@ -27,7 +30,8 @@ class Refused(Exception):
 class FakeProvider(Provider):
     """One live system. `resources` and `written` may be looked at, and `resources` changed, at any time.
 
-    `on_create`: kind -> what is observed of a new resource (`{"member": {"status": "active"}}`).
+    `on_create`: kind -> what is observed of a new resource (`{"member": {"status": "active"}}`). `log` is its audit log, newest first:
+    what is written through it goes there, and what a test does in somebody's name (`put(..., actor="dana@acme.com")`).
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class FakeProvider(Provider):
         self.written: list[Operation] = []
         self._system, self._own_member = system, own_member
         self._on_create = on_create or {}
-        self._attributions = attributions or {}
+        self.log: dict[Address, list[Event]] = {a: [Event(w.actor, w.time, w.client)] for a, w in (attributions or {}).items()}
         self._orders: list[_Order] = []
         self._unread: dict[str, str] = {}
         self._count = 0
@@ -62,8 +66,9 @@ class FakeProvider(Provider):
     def own_member(self) -> Address | None:
         return self._own_member
 
-    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
-        return {a: self._attributions[a] for a in addresses if a in self._attributions}
+    def events(self, addresses: Iterable[Address]) -> dict[Address, list[Event]]:
+        with self._lock:
+            return {a: list(self.log[a]) for a in addresses if a in self.log}
 
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         for kind in kinds:
@@ -78,13 +83,24 @@ class FakeProvider(Provider):
 
     # What a test does to it.
 
-    def put(self, address: Address, attributes: Attributes, observed: Attributes | None = None) -> None:
-        """Somebody's hand: the resource is so now, and has a new etag."""
+    def put(
+        self, address: Address, attributes: Attributes, observed: Attributes | None = None, *, actor: str = "", client: str = "web console"
+    ) -> None:
+        """Somebody's hand: the resource is so now, and has a new etag. The audit log has it where an `actor` is named."""
         with self._lock:
+            if actor:
+                self._note(address, actor, client, attributes)
             self._count += 1
             old = self.resources.get(address)
             seen = observed if observed is not None else old.observed if old else {}
             self.resources[address] = Live(attributes, seen, old.id if old else f"id-{self._count}", f'"{self._count}"')
+
+    def drop(self, address: Address, *, actor: str = "", client: str = "web console") -> None:
+        """Somebody's hand: the resource is gone, and it alone."""
+        with self._lock:
+            if actor:
+                self._note(address, actor, client, None)
+            del self.resources[address]
 
     def refuse(self, glob: str, detail: str = "no", *, times: int | None = None) -> None:
         """Operations on these addresses fail and change nothing, `times` times or always."""
@@ -98,6 +114,13 @@ class FakeProvider(Provider):
         self._unread[kind] = problem
 
     # How it does what it is asked.
+
+    def _note(self, address: Address, actor: str, client: str, after: Attributes | None) -> None:
+        """A line of the audit log, at a time that follows from how much was done before."""
+        old = self.resources.get(address)
+        minutes, seconds = divmod(self._count, 60)
+        time = f"2026-11-20T{minutes // 60 % 24:02}:{minutes % 60:02}:{seconds:02}Z"
+        self.log.setdefault(address, []).insert(0, Event(actor, time, client, old.attributes if old else None, after))
 
     def _write(self, operation: Operation) -> Result:
         with self._lock:
@@ -126,7 +149,8 @@ class FakeProvider(Provider):
 
     def _create(self, operation: Operation) -> None:
         self._check(operation.address, operation.attributes)
-        self.put(operation.address, operation.attributes, dict(self._on_create.get(kind_of(operation.address), {})))
+        observed = dict(self._on_create.get(kind_of(operation.address), {}))
+        self.put(operation.address, operation.attributes, observed, actor="orgform", client=OWN_CLIENT)
 
     def _update(self, operation: Operation) -> None:
         old = operation.moved_from or operation.address
@@ -141,7 +165,7 @@ class FakeProvider(Provider):
                 raise Refused(f"{operation.address} exists already")
             self.resources = relabel(self.resources, {old: operation.address}, self.kinds)
         self._check(operation.address, attributes)
-        self.put(operation.address, attributes)
+        self.put(operation.address, attributes, actor="orgform", client=OWN_CLIENT)
 
     def _delete(self, operation: Operation) -> None:
         """What belongs to it goes with it; what merely names it holds it back."""
@@ -151,8 +175,8 @@ class FakeProvider(Provider):
             named = {referent for _, referent in self.kinds.attribute_references(address, live.attributes)}
             if address not in going and not going.isdisjoint(named):
                 raise Refused(f"{address} still names {sorted(going & named)[0]}")
-        for address in going:
-            self.resources.pop(address, None)
+        for address in sorted(going & self.resources.keys()):
+            self.drop(address, actor="orgform", client=OWN_CLIENT)
 
     def _check(self, address: Address, attributes: Attributes) -> None:
         named = (referent for _, referent in self.kinds.attribute_references(address, attributes))

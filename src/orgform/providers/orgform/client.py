@@ -18,12 +18,13 @@ from orgform.codec import Struct
 from orgform.collector import paused_collector
 from orgform.errors import OrgformError, ProviderError, ReadFailed
 from orgform.kinds import Kinds
-from orgform.model import Address, Attribution, Live, key_of
-from orgform.providers.base import Capabilities, Challenge, Operation, Provider, ReadResult, Result, TargetContext
+from orgform.model import Address, Live, key_of
+from orgform.providers.base import Capabilities, Challenge, Event, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.http import Answer, HttpError, InProcessTransport, Session
 
 OWN_CLIENT = "orgform/"
-MOST_ATTRIBUTIONS = 50
+# What is asked of the audit log: so many resources, so many pages of each, so many events a page, and so many calls in all.
+MOST_ASKED, MOST_PAGES, EVENTS_A_PAGE, MOST_CALLS = 50, 3, 20, 60
 READS = 3
 # The code with which the server says that its database failed and all was undone.
 UNDONE = "storage"
@@ -56,14 +57,21 @@ class BatchAnswer(Struct, frozen=True):
     results: list[Done]
 
 
-class Event(Struct, frozen=True):
+class Logged(Struct, frozen=True):
+    """A line of the audit log. Of a `rename`, `before` and `after` are addresses; of what the platform observed, no attributes."""
+
     time: str
     actor: str
     client: str = ""
+    action: str = ""
+    address: str = ""
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
-class Events(Struct, frozen=True):
-    items: list[Event]
+class LogPage(Struct, frozen=True):
+    items: list[Logged]
+    next: str | None = None
 
 
 class AdminApi(Provider):
@@ -228,17 +236,36 @@ class AdminApi(Provider):
 
     # Who did it
 
-    def attributions(self, addresses: Iterable[Address]) -> dict[Address, Attribution]:
-        found: dict[Address, Attribution] = {}
-        for address in islice(addresses, MOST_ATTRIBUTIONS):
-            try:
-                path = f"/v1/audit-events?limit=1&address={quote(address, safe='')}"
-                events: list[Event] = self._session.request("GET", path, idempotent=True, type=Events).value.items
-            except HttpError:
-                return found  # good to know, never worth stopping for
-            if events:
-                found[address] = Attribution(events[0].actor, events[0].time, events[0].client)
+    def events(self, addresses: Iterable[Address]) -> dict[Address, list[Event]]:
+        """Older pages are asked for where the first one does not reach back to the resource's creation, as long as there are calls left."""
+        found: dict[Address, list[Event]] = {}
+        older: dict[Address, str] = {}
+        calls = 0
+        try:
+            for address in islice(dict.fromkeys(addresses), MOST_ASKED):
+                calls += 1
+                self._log_page(address, "", found, older)
+            for _ in range(MOST_PAGES - 1):
+                for address, cursor in list(older.items()):
+                    calls += 1
+                    if calls > MOST_CALLS:
+                        return found
+                    self._log_page(address, cursor, found, older)
+        except HttpError:
+            pass  # good to know, never worth stopping for
         return found
+
+    def _log_page(self, address: Address, cursor: str, into: dict[Address, list[Event]], older: dict[Address, str]) -> None:
+        """Adds a page's events; `older` has the cursor of the next one, where there is more to know."""
+        path = f"/v1/audit-events?limit={EVENTS_A_PAGE}&address={quote(address, safe='')}"
+        path += f"&cursor={quote(cursor, safe='')}" if cursor else ""
+        page: LogPage = self._session.request("GET", path, idempotent=True, type=LogPage).value
+        events = [event for logged in page.items if (event := _event(logged, address))]
+        if events:
+            into.setdefault(address, []).extend(events)
+        older.pop(address, None)
+        if page.next and all(e.before is not None for e in events):
+            older[address] = page.next
 
 
 class LocalApi(AdminApi):
@@ -287,6 +314,15 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def _event(logged: Logged, address: Address) -> Event | None:
+    """Under its old name a renamed resource is gone; under its new one it came without any of its attributes being changed."""
+    who = (logged.actor, logged.time, logged.client)
+    if logged.action == "rename":
+        gone = logged.address != address
+        return Event(*who, before={} if gone else None, after=None if gone else {})
+    return Event(*who, before=logged.before, after=logged.after) if logged.action in _METHODS else None
 
 
 def _of_the_whole(error: HttpError) -> bool:
