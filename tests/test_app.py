@@ -473,3 +473,14 @@ def test_the_cache_folder_can_be_moved_and_switched_off(tmp_path: Path) -> None:
 def test_a_plan_is_plain_data(options: app.Options) -> None:
     document = json.loads(app.plan(options).to_json())
     assert document["format"] == "orgform.plan/1"
+
+
+def test_variants_are_exchanged_together_with_the_values_that_use_them(options: app.Options) -> None:
+    company = options.folder / "company.yaml"
+    feature = "features:\n  theme: {type: string, default: old, variants: {old: O, dark: D}, description: Theme}\n"
+    company.write_text(company.read_text() + feature)
+    edit(options, ("  north:\n", "  north:\n    features: {theme: dark}\n"))
+    assert app.apply(options)[1].outcome == "done"
+    edit(options, ("dark: D", "night: N"), ("theme: dark", "theme: night"))
+    assert app.apply(options)[1].outcome == "done"
+    assert app.plan(options).changes == ()

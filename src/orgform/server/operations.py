@@ -170,7 +170,6 @@ def update(work: Work, prepared: Prepared) -> Done:
         rules.check_immutable(shape, row.attributes, attributes)
         rules.check_references(work, address, attributes, patch, known=row.attributes)
         rules.check_typed(work, shape, address, attributes)
-        rules.check_what_it_types(work, address, row.attributes, attributes)
         row = _replace(work, address, row, text)
     if prepared.ask.new_key is not UNSET:
         address, row = _rename(work, prepared, row)

@@ -18,7 +18,6 @@ from orgform.server.shape import KindShape, fits
 from orgform.server.work import Work
 
 # How many addresses a sentence names before it counts the rest.
-SHOWN = 5
 
 
 def check_references(work: Work, address: Address, attributes: Attributes, asked: Attributes, known: Attributes | None = None) -> None:
@@ -97,7 +96,10 @@ def _links_of(work: Work, address: str, attributes: Attributes) -> Iterator[tupl
 
 
 def check_typed(work: Work, shape: KindShape, address: Address, attributes: Attributes) -> None:
-    """Values whose type another attribute (of this resource or of the one its key names) gives."""
+    """Values whose type another attribute (of this resource or of the one its key names) gives.
+
+    Not the other way round: what gives the type may change first and its values follow, or variants could never be exchanged.
+    """
     for name, by in shape.typed:
         holder: Mapping[str, Any] = attributes
         if "reference" in by:
@@ -112,39 +114,12 @@ def check_typed(work: Work, shape: KindShape, address: Address, attributes: Attr
 
 
 def _check_value(name: str, value: Any, type_word: Any, variants: Any) -> None:
-    wrong = _wrong_value(name, value, type_word, variants)
-    if wrong:
-        raise invalid(*wrong, pointer("attributes", name))
-
-
-def _wrong_value(name: str, value: Any, type_word: Any, variants: Any) -> tuple[str, str] | None:
-    """Code and sentence."""
+    at = pointer("attributes", name)
     if isinstance(variants, dict):
         if not isinstance(value, str) or value not in variants:
-            return "no-such-variant", f"{name} names none of the variants {', '.join(sorted(variants))}"
+            raise invalid("no-such-variant", f"{name} names none of the variants {', '.join(sorted(variants))}", at)
     elif not fits(type_word, value):
-        return "wrong-type", f"{name} is not of the type {type_word}"
-    return None
-
-
-def check_what_it_types(work: Work, address: str, before: Attributes, after: Attributes) -> None:
-    """Values elsewhere whose type this resource gives are still right."""
-    wrong: list[str] = []
-    for kind, name, by in work.shapes.typing.get(address.partition("/")[0], ()):
-        words = [by["type"], by.get("variants", "")]
-        if any(before.get(word) != after.get(word) for word in words):
-            sources = sorted({source for source, _ in work.named_by_kind(address, kind)})
-            work.prefetch(sources)
-            wrong.extend(s for s in sources if _would_be_wrong(work, s, name, [after.get(word) for word in words]))
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        what = "holds a value" if len(wrong) == 1 else "hold values"
-        raise conflict("values-in-use", f"{', '.join(wrong[:SHOWN])}{more} {what} that {address} would no longer allow; change them first")
-
-
-def _would_be_wrong(work: Work, address: str, name: str, typing: list[Any]) -> bool:
-    attributes = work.require(address).attributes
-    return name in attributes and _wrong_value(name, attributes[name], *typing) is not None
+        raise invalid("wrong-type", f"{name} is not of the type {type_word}", at)
 
 
 def check_immutable(shape: KindShape, before: Attributes, after: Attributes) -> None:

@@ -5,7 +5,7 @@ Invariant: everything here is pure. What passes `KindShape.settle` has the shape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -55,7 +55,6 @@ class Shapes:
         self.of = {kind.name: KindShape(kind, self) for kind in kinds.values()}
         self.by_api = {shape.kind.api: shape for shape in self.of.values()}
         self.builtin: dict[str, Mapping[str, Any]] = {k.address(key): word for k in kinds.values() for key, word in k.builtin.items()}
-        self.typing = _typing(self.of.values())
         self._known_word = lru_cache(KNOWN_WORDS)(self._settled_word)
         self.identity: Callable[[str], tuple[Address, ...]] = lru_cache(KNOWN_WORDS)(kinds.identity_references)
 
@@ -280,16 +279,6 @@ class KindShape:
             if ref.kind == old.partition("/")[0]:
                 _replace_words(renamed, ref, word, with_)
         return renamed
-
-
-def _typing(shapes: Iterable[KindShape]) -> dict[str, list[tuple[str, str, Mapping[str, str]]]]:
-    """Kind -> whose values it gives a type: (kind, attribute, the rule's words)."""
-    found: dict[str, list[tuple[str, str, Mapping[str, str]]]] = {}
-    for shape in shapes:
-        for name, by in shape.typed:
-            for ref in shape.kind.key.references if "reference" in by and shape.kind.key else ():
-                found.setdefault(ref.kind, []).append((shape.kind.name, name, by))
-    return found
 
 
 def _replace_words(attributes: Attributes, ref: Reference, old: str, new: str) -> None:
