@@ -65,6 +65,46 @@ def test_with_a_kind_of_a_plug_in_and_one_without_examples(plugin: Kind) -> None
     assert "examples" not in wider["components"]["schemas"]["BadgeNew"]
 
 
+STRANGE = Kind(
+    {
+        "x-kind": "door-lock",
+        "x-collection": "locks",
+        "x-parent": "auto_top_up",
+        "x-key": {"name": "badge", "reference": {"kind": "badge"}},
+        "type": "object",
+        "properties": {
+            "pin": {"type": "string", "description": "What opens it.", "x-sensitive": True},
+            "brand": {"const": "acme", "description": "Whose."},
+            "either": {"type": ["string", "number"], "description": "One of two."},
+            "of": {"type": "string", "description": "Whose company.", "x-reference": {"kind": "company"}},
+            "seen": {"type": "string", "format": "date", "x-observed": True},
+            "made": {"type": "string", "format": "moon-phase", "description": "A format of its own."},
+        },
+        "required": ["pin"],
+        "additionalProperties": False,
+        "examples": [{"pin": "1234", "either": 5}],
+    }
+)
+
+
+def test_with_a_kind_that_has_everything_else() -> None:
+    """Below a kind without a key of its own, keyed by one without examples; with a secret, a constant, a choice of types."""
+    wider = described(Kinds([*KINDS.values(), BARE, STRANGE]))
+    OpenAPIV31SpecValidator(wider).validate()
+    schemas = wider["components"]["schemas"]
+    assert "/v1/locks/{auto_top_up}/{badge}" in wider["paths"]
+    new, patch, stored = (schemas[f"DoorLock{n}"] for n in ("NewAttributes", "PatchAttributes", "Attributes"))
+    assert new["required"] == ["pin"]
+    assert new["properties"]["pin"]["writeOnly"]
+    assert "required" not in patch
+    assert "pin" not in stored["properties"]
+    assert stored["examples"] == [{"either": 5}]
+    assert {"type": "null"} in patch["properties"]["brand"]["anyOf"]
+    assert patch["properties"]["either"]["type"] == ["string", "number", "null"]
+    assert patch["properties"]["made"]["format"] == "moon-phase"
+    assert schemas["DoorLockObserved"]["properties"]["seen"]["format"] == "date"
+
+
 def test_equal_kinds_give_equal_bytes() -> None:
     again = Kinds([Kind(dict(reversed(list(kind.schema.items())))) for kind in reversed(list(KINDS.values()))])
     assert encode(document(again)) == encode(document(KINDS))

@@ -145,8 +145,6 @@ class KindSchemas:
         """What the platform sees. Open: a platform may see more than the kind names."""
         kind = self.kind
         properties = {n: _cleaned(kind.properties[n]) for n in kind.observed}
-        if kind.verification and "challenge" not in properties:
-            properties["challenge"] = {"$ref": "#/components/schemas/Challenge"}
         return {"type": "object", "description": "What the server sees; read only.", "properties": properties}
 
     def _object(self, properties: Schema, required: list[str], examples: list[Schema]) -> Schema:
