@@ -40,8 +40,10 @@ __all__ = [
     "init",
     "load_plan",
     "plan",
+    "plan_undo",
     "providers",
     "schema",
+    "undo",
     "validate",
     "verify_domains",
 ]
@@ -119,6 +121,49 @@ def apply(
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
             return made, execute(options, made, targets, snapshot.live, ledger, lock, run, listen, stop)
+
+
+def plan_undo(options: Options, run: str, *, listen: Listener | None = None, confirm: Confirm | None = None) -> Plan:
+    """What an undo of this run would do now, signed where `ORGFORM_PLAN_KEY` is set; `apply(saved=...)` applies it.
+
+    `run`: its name, or the beginning of it. What was changed since is in `plan.undoes.left`, unless `--allow changed-since:ADDRESS_GLOB`
+    names it. Raises `LedgerError` for a run that is not known.
+    """
+    from orgform.signing import key_of, signed
+    from orgform.undo import plan_undo as undo_now
+
+    key = key_of(os.environ)
+    config = load(options, load_kinds())
+    with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
+        made = undo_now(options, config, targets, ledger, run, listen)[0]
+    return signed(made, key) if key else made
+
+
+def undo(
+    options: Options,
+    run: str,
+    *,
+    approve: Callable[[Plan], bool] | None = None,
+    listen: Listener | None = None,
+    stop: threading.Event | None = None,
+    confirm: Confirm | None = None,
+) -> tuple[Plan, Report]:
+    """Plans the undo of a run, asks `approve` where given, and applies it: like `apply`, and itself a run that can be undone."""
+    from orgform.ledger import new_run
+    from orgform.running import check_writable, execute, refuse
+    from orgform.undo import plan_undo as undo_now
+
+    config, own = load(options, load_kinds()), new_run()
+    with opened_ledger(options, create=False) as ledger:
+        ledger.about(run)  # a run that nobody knows: no ledger is made for it
+    with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm, run=own) as targets:
+        with ledger.lock([t.key for t in targets.values()], actor()) as lock:
+            made, snapshot = undo_now(options, config, targets, ledger, run, listen)
+            refuse(made)
+            check_writable(made, targets)
+            if approve and made.changes and not approve(made):
+                return made, Report(run="", outcome="declined")
+            return made, execute(options, made, targets, snapshot.live, ledger, lock, own, listen, stop)
 
 
 def load_plan(path: Path) -> tuple[Plan, tuple[Diagnostic, ...]]:

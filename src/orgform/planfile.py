@@ -57,7 +57,7 @@ def problem_of(plan: Plan, kinds: Kinds) -> str:
         if (change.action == "create") is not (change.before is None) or (change.action == "delete") is not (change.after is None):
             return f"the {change.action} of {change.address} does not fit its before and after"
     named = [*(c.address for c in plan.changes), *(c.moved_from for c in plan.changes if c.moved_from)]
-    named += [*plan.ledger.remember, *plan.ledger.forget, *(a for m in plan.ledger.moved for a in (m.from_, m.to))]
+    named += [*plan.ledger.remember, *plan.ledger.forget, *plan.ledger.patch, *(a for m in plan.ledger.moved for a in (m.from_, m.to))]
     return next((f"{a!r} is no address of a kind that is installed" for a in named if not is_address(a, kinds)), "")
 
 

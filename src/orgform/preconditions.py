@@ -16,6 +16,10 @@ from orgform.planning.scope import relabel, renames_of, stages
 from orgform.providers.base import Operation
 
 
+#: what is said of a change that was done without a write, because somebody else had done it
+ALREADY = ("it was there already, exactly so", "it was so already", "it was gone already")
+
+
 class Verdict(Struct, frozen=True):
     """What to do about one change, judged against the live system: an outcome already, or an operation to write."""
 
@@ -36,11 +40,17 @@ def still_true(plan: Plan, live: Mapping[Address, Live], kinds: Kinds) -> Rememb
         known = {**now[address].attributes, **{name: base.attributes[name] for name in kind.sensitive if name in base.attributes}}
         return not merge_patch(project(base.attributes, known, kind), base.attributes, kind)
 
+    def so(address: Address, patch: Attributes) -> bool:
+        found = now.get(address)
+        return found is not None and not merge_patch(project(patch, found.attributes, kinds.of(address)), patch, kinds.of(address))
+
+    changed = {change.address for change in plan.changes}
     return Remember(
         {address: base for address, base in memory.remember.items() if holds(address, base)},
         tuple(address for address in memory.forget if address not in now),
         tuple(move for move in memory.moved if move.to in live and move.from_ not in live),
         memory.protect,
+        {address: patch for address, patch in memory.patch.items() if address in changed or so(address, patch)},
     )
 
 
@@ -81,7 +91,7 @@ class Judge:
             attributes = patched({}, change.after or {}, self._kinds.of(change.address))
             return Verdict(operation=Operation("create", change.address, attributes, key=self._key(change)))
         if self.holds(change, found):
-            return Verdict("done", "it was there already, exactly so")
+            return Verdict("done", ALREADY[0])
         return Verdict("stale", "it exists meanwhile, with other values")
 
     def _update(self, change: Change, found: Live | None) -> Verdict:
@@ -92,7 +102,7 @@ class Judge:
         if old_name and change.address in names:
             return Verdict("stale", f"both {old_name} and {change.address} exist meanwhile")
         if not old_name and self.holds(change, found):
-            return Verdict("done", "it was so already")
+            return Verdict("done", ALREADY[1])
         if not self._as_planned(change, found):
             return Verdict("stale", "it was changed after the plan was made")
         patch = merge_patch(change.before or {}, change.after or {}, self._kinds.of(change.address))
@@ -100,7 +110,7 @@ class Judge:
 
     def _delete(self, change: Change, found: Live | None) -> Verdict:
         if found is None:
-            return Verdict("done", "it was gone already")
+            return Verdict("done", ALREADY[2])
         if not self._as_planned(change, found):
             return Verdict("stale", "it was changed after the plan was made")
         return Verdict(operation=self._on(found, change, {}, None))

@@ -55,11 +55,11 @@ def judged_now(
     """A plan with what it was made from. `unmanaged`: the audit logs are asked who created what the config does not have, too."""
     from orgform.planning import make_plan
 
-    _check_allowed(options.allow)
+    check_allowed(options.allow)
     kinds = load_kinds()
     known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds)
     snapshot = read_live(targets, None, listen)
-    inputs = _inputs(options, config, targets, ledger, snapshot, known, destroy=destroy)
+    inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy)
     made = make_plan(inputs, kinds)
     events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
     if events:
@@ -74,13 +74,13 @@ def judge_saved(
     """What was safe when the plan was made may not be now: its guards are asked again, on the live system as it is."""
     from orgform.planning import judge_again
 
-    _check_allowed(options.allow)
+    check_allowed(options.allow)
     snapshot = read_live(targets, None, listen)
-    inputs = _inputs(options, config, targets, ledger, snapshot, _Known())
+    inputs = inputs_of(options, config, targets, ledger, snapshot, Known())
     return judge_again(saved, inputs, load_kinds()), snapshot
 
 
-def _check_allowed(words: Iterable[str]) -> None:
+def check_allowed(words: Iterable[str]) -> None:
     """A misspelt override would silently override nothing."""
     from orgform.planning.guards import ALLOWABLE
 
@@ -92,13 +92,13 @@ def _check_allowed(words: Iterable[str]) -> None:
             )
 
 
-def _inputs(
+def inputs_of(
     options: Options,
     config: Config,
     targets: Mapping[str, OpenTarget],
     ledger: Ledger,
     snapshot: Snapshot,
-    known: _Known,
+    known: Known,
     *,
     destroy: bool = False,
 ) -> PlanInputs:
@@ -137,7 +137,7 @@ def _inputs(
     )
 
 
-class _Known(Struct, frozen=True):
+class Known(Struct, frozen=True):
     """What is known of the last apply: `base` (None: nothing of any target), where from, and for which targets."""
 
     base: dict[Address, Base] | None = None
@@ -145,14 +145,14 @@ class _Known(Struct, frozen=True):
     targets: frozenset[str] = frozenset()
 
 
-def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> _Known:
+def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> Known:
     found = {name: ledger.base(target.key) for name, target in targets.items()}
     known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
     if not known:
-        return _Known()
+        return Known()
     revisions = [str(found[name][1]) if len(targets) == 1 else f"{name}:{found[name][1]}" for name in sorted(known)]
     merged = next(iter(known.values())) if len(known) == 1 else {a: b for base in known.values() for a, b in base.items()}
-    return _Known(merged, PlanBase("ledger", ",".join(revisions)), frozenset(known))
+    return Known(merged, PlanBase("ledger", ",".join(revisions)), frozenset(known))
 
 
 def _claimed(base: dict[Address, Base], claimed: frozenset[str], kinds: Kinds) -> dict[Address, Base]:
@@ -162,7 +162,7 @@ def _claimed(base: dict[Address, Base], claimed: frozenset[str], kinds: Kinds) -
     return {address: known for address, known in base.items() if kind_of(address) in claimed}
 
 
-def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) -> _Known:
+def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) -> Known:
     from orgform.config.gitfiles import GitFiles
 
     try:
@@ -177,7 +177,7 @@ def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) 
         address: Base({k: v for k, v in d.attributes.items() if v is not None}, bool(d.lifecycle.prevent_destroy))
         for address, d in config.desired.items()
     }
-    return _Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
+    return Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
 
 
 def _events(
@@ -247,7 +247,7 @@ def execute(
     from orgform.preconditions import still_true
 
     memory = still_true(made, live, load_kinds())
-    if not made.changes and not (memory.remember or memory.forget or memory.moved):
+    if not made.changes and not (memory.remember or memory.forget or memory.moved or memory.patch):
         return Report(run="", outcome="nothing")
 
     def news(done: int, total: int, outcome: Outcome) -> None:

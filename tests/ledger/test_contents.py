@@ -188,7 +188,15 @@ class TestHistory:
             "status": "failed",
             "detail": "no room",
             "label": "A",
+            "origin": "new",
+            "before": None,
+            "after": {},
+            "fields": [],
+            "moved_from": None,
+            "undo": "reversible",
+            "loses": [],
         }
+        assert (found["targets"], found["undone_by"]) == (["acme"], [])
         assert "cut off" in found["changes"][2]["detail"]
 
     def test_an_unfinished_run_is_running_while_its_lock_is_held(self, ledger: Ledger) -> None:

@@ -16,9 +16,13 @@ from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
 from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
 from orgform.ledger.schema import bring_up_to_date, version_of_now
-from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, Remember, kind_of
+from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, PlanBase, Remember, kind_of
 
 PLANNED = "planned"
+#: what the base of an undo's plan came from: this and the run that it takes back
+FROM_RUN = "run:"
+
+NOTHING: Mapping[Address, Base] = {}
 
 _BEGIN = "INSERT INTO orgform_runs (run, started, actor, token, systems, tool_version, config_digest, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -33,6 +37,16 @@ class RecordedChange(Struct, frozen=True):
     status: str
     detail: str
     live: Attributes | None = None
+
+
+class RunInfo(Struct, frozen=True):
+    """One run. `systems`: target -> the key of the live system; `outcome` is `running` or `interrupted` where it has not ended."""
+
+    run: str
+    started: str
+    actor: str
+    outcome: str
+    systems: dict[str, str]
 
 
 class _Noted(Struct, frozen=True):
@@ -104,23 +118,41 @@ class Ledger:
         return RunRecorder(self._to_write(), lock, plan, systems, actor, run or new_run(), claims or {}, self._noted)
 
     def history(self, run: str | None = None) -> dict[str, Any]:
-        """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried.
+        """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried. An undo has
+        `undoes`, too: the run that it took back.
 
-        With `run` (or the beginning of one): that one, `changes` as a list of outcomes. An unfinished run is `running` or `interrupted`.
+        With `run` (or the beginning of one): that one with `targets`, the names of its live systems, and `undone_by`, the runs that took
+        it back; `changes` is a list of outcomes with `before` and `after`. An unfinished run is `running` or `interrupted`.
         """
         with self._reading() as connection:
-            runs = _runs(connection, self._database, run or "") if connection else []
+            runs = _runs(connection, self._database) if connection else []
             if run is None:
-                return {"runs": runs}
-            found = _only(run, runs)
-            found["changes"] = [_told(c) for c in _recorded(connection, found["run"])] if connection else []
+                return {"runs": [_public(r) for r in runs]}
+            only = _only(run, runs)
+            found = {**_public(only), "targets": sorted(only["systems"])}
+            found["undone_by"] = [r["run"] for r in reversed(runs) if r["undoes"] == found["run"]]
+            found["changes"] = [_told(c, found["outcome"]) for c in _recorded(connection, found["run"])] if connection else []
             return {"runs": [found]}
 
     def recorded(self, run: str) -> list[RecordedChange]:
         """The changes of a run with their pre-images, in the order of its plan."""
         with self._reading() as connection:
-            found = _only(run, _runs(connection, self._database, run) if connection else [])
+            found = _only(run, _runs(connection, self._database) if connection else [])
             return _recorded(connection, found["run"]) if connection else []
+
+    def about(self, run: str) -> RunInfo:
+        """The run with this name, or this beginning of one. Raises `LedgerError`."""
+        with self._reading() as connection:
+            return _info(_only(run, _runs(connection, self._database) if connection else []))
+
+    def later(self, run: str) -> Iterator[tuple[RunInfo, list[RecordedChange]]]:
+        """The runs that came after it, in the order in which they held the lock, each with what it did."""
+        with self._reading() as connection:
+            runs = sorted(_runs(connection, self._database) if connection else [], key=lambda r: r["token"])
+            tokens = {r["run"]: r["token"] for r in runs}
+            for told in runs:
+                if connection and told["token"] > tokens[run]:
+                    yield _info(told), [c for c in _recorded(connection, told["run"]) if c.status == "done"]
 
     def close(self) -> None:
         if self._connection:
@@ -181,11 +213,11 @@ class RunRecorder:
         self._reached |= {c.target for c in done}
         with self._writing() as connection:
             connection.many("UPDATE orgform_changes SET status = ?, detail = ?, live = ? WHERE run = ? AND position = ?", rows)
-            self._put(connection, {c.address: Base(c.after, c.address in self._protected) for c in done if c.after is not None})
-            self._drop(connection, [c.address for c in done if c.after is None])
             for change in done:
                 if change.moved_from:
                     self._move(connection, change.moved_from, change.address)
+            self._put(connection, self._bases(connection, done))
+            self._drop(connection, [c.address for c in done if c.after is None])
 
     def remember(self, ledger: Remember) -> None:
         """What the plan says of base besides its changes. A rename that is one of them is remembered when it is done, not before."""
@@ -194,10 +226,37 @@ class RunRecorder:
         with self._writing() as connection:
             self._touch(connection, self._systems.values())
             self._put(connection, ledger.remember)
+            self._put(connection, self._patched(connection, ledger.patch.keys() - {c.address for c in self._plan.changes}))
             self._drop(connection, ledger.forget)
             for move in ledger.moved:
                 if (move.from_, move.to) not in renames:
                     self._move(connection, move.from_, move.to)
+
+    def _bases(self, connection: Connection, done: Sequence[Change]) -> dict[Address, Base]:
+        """What base holds of changes that are done: what they managed; of an undo what they take back, the rest stays as it was."""
+        left = [c for c in done if c.after is not None]
+        if self._plan.undoes is None:
+            return {c.address: Base(c.after or {}, c.address in self._protected) for c in left}
+        created = {c.address: Base({}) for c in left if c.action == "create"}
+        return self._patched(connection, {c.address for c in left}, created)
+
+    def _patched(self, connection: Connection, addresses: Iterable[Address], new: Mapping[Address, Base] = NOTHING) -> dict[Address, Base]:
+        """Base of the addresses that it knows (or that are new), with the plan's patches."""
+        from orgform.planning.diff import patched  # rare, and not needed to read a ledger
+
+        found: dict[Address, Base] = {}
+        for address in sorted(addresses):
+            known = new.get(address) or self._known(connection, address)
+            if known is not None:
+                patch = self._plan.ledger.patch.get(address, {})
+                found[address] = Base(patched(known.attributes, patch, load_kinds().of(address)), known.prevent_destroy)
+        return found
+
+    def _known(self, connection: Connection, address: Address) -> Base | None:
+        row = connection.one(
+            "SELECT attributes, prevent_destroy FROM orgform_base WHERE system = ? AND address = ?", (self._system_of(address), address)
+        )
+        return Base(decode(row[0]), bool(row[1])) if row else None
 
     def finish(self, outcome: str) -> None:
         """The run has ended. What was noted of the secrets of targets where something was done is remembered now."""
@@ -255,6 +314,8 @@ class RunRecorder:
         after = relabel(known, {old: new}, load_kinds())
         self._drop(connection, [address for address in known if address not in after])
         self._put(connection, {address: base for address, base in after.items() if known.get(address) is not base})
+        if self._plan.undoes is not None:  # what was renamed back may be renamed again
+            connection.run("DELETE FROM orgform_moved WHERE system = ? AND old = ? AND new = ?", (system, new, old))
         connection.run(
             "INSERT INTO orgform_moved (system, old, new, run) VALUES (?, ?, ?, ?) ON CONFLICT (system, old, new) DO NOTHING",
             (system, old, new, self.run),
@@ -304,12 +365,10 @@ def _base_of(connection: Connection, system: str) -> dict[Address, Base]:
     return bases
 
 
-def _runs(connection: Connection, database: Database, beginning: str) -> list[dict[str, Any]]:
+def _runs(connection: Connection, database: Database) -> list[dict[str, Any]]:
     rows = connection.run(
-        "SELECT r.run, r.started, r.finished, r.actor, r.outcome, r.token, "
-        "(SELECT count(*) FROM orgform_changes c WHERE c.run = r.run) FROM orgform_runs r "
-        "WHERE substr(r.run, 1, ?) = ? ORDER BY r.started DESC, r.token DESC",
-        (len(beginning), beginning),
+        "SELECT r.run, r.started, r.finished, r.actor, r.outcome, r.token, r.systems, r.base, "
+        "(SELECT count(*) FROM orgform_changes c WHERE c.run = r.run) FROM orgform_runs r ORDER BY r.started DESC, r.token DESC"
     ).fetchall()
     return [
         {
@@ -319,17 +378,33 @@ def _runs(connection: Connection, database: Database, beginning: str) -> list[di
             "actor": actor,
             "outcome": outcome or ("running" if is_running(connection, database, token) else "interrupted"),
             "changes": changes,
+            "undoes": undone_run(decode(base, PlanBase).source),
+            "token": token,
+            "systems": decode(systems),
         }
-        for run, started, finished, actor, outcome, token, changes in rows
+        for run, started, finished, actor, outcome, token, systems, base, changes in rows
     ]
 
 
+def undone_run(source: str) -> str | None:
+    """The run that was taken back, from where the base of its plan came from; None where that was no undo."""
+    return source.removeprefix(FROM_RUN) if source.startswith(FROM_RUN) else None
+
+
+def _public(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in run.items() if name not in ("token", "systems") and not (name == "undoes" and value is None)}
+
+
+def _info(run: dict[str, Any]) -> RunInfo:
+    return RunInfo(run["run"], run["started"], run["actor"], run["outcome"], run["systems"])
+
+
 def _only(run: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    exact = [r for r in runs if r["run"] == run]
-    if len(exact or runs) != 1:
-        problem = "is the beginning of several" if runs else "is not known"
+    found = [r for r in runs if r["run"] == run] or [r for r in runs if run and r["run"].startswith(run)]
+    if len(found) != 1:
+        problem = "is the beginning of several" if found else "is not known"
         raise LedgerError(f"the run {run!r} {problem}", hint="`orgform history` lists the runs")
-    return (exact or runs)[0]
+    return found[0]
 
 
 def _recorded(connection: Connection, run: str) -> list[RecordedChange]:
@@ -337,14 +412,16 @@ def _recorded(connection: Connection, run: str) -> list[RecordedChange]:
     return [RecordedChange(decode(change, Change), status, detail, decode(live) if live else None) for change, status, detail, live in rows]
 
 
-def _told(recorded: RecordedChange) -> dict[str, Any]:
+def _told(recorded: RecordedChange, outcome: str) -> dict[str, Any]:
+    """An outcome with what it was about. `status` is `unknown` where the run was cut off, `planned` where it has not got so far."""
     change = recorded.change
-    cut_off = recorded.status == PLANNED
     told: dict[str, Any] = to_builtins(Outcome(change.target, change.address, change.action, "skipped", recorded.detail, change.label))
-    told["status"] = "unknown" if cut_off else recorded.status
-    if cut_off:
+    told["status"] = recorded.status
+    if recorded.status == PLANNED and outcome != "running":
+        told["status"] = "unknown"
         told["detail"] = "the run was cut off before this was recorded; the next plan shows whether it was done"
-    return told
+    shown = ("origin", "before", "after", "fields", "moved_from", "undo", "loses")
+    return told | {name: to_builtins(getattr(change, name)) for name in shown}
 
 
 def _text(value: object) -> str | None:

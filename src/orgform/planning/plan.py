@@ -19,6 +19,7 @@ from orgform.planning.extras import costs, estimate, notable, still_named
 from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import ordered
+from orgform.planning.reverse import labelled
 from orgform.planning.scope import PlanInputs, Scope, TargetState, relabel, renames_of, scope_of
 
 __all__ = ["PlanInputs", "TargetState", "make_plan"]
@@ -30,7 +31,8 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     findings = Findings(inputs, scope, kinds)
     chosen = findings.chosen()
     told = effects(chosen, kinds)
-    changes = ordered(_with_risk(chosen, told, kinds), kinds, told, _depths(chosen, scope, kinds))
+    named = labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds)
+    changes = ordered(named, kinds, told, _depths(chosen, scope, kinds))
     access = _access(scope, changes, kinds)
     facts = Facts(inputs, scope, kinds, changes, access, findings.incomplete, findings.protected(changes, deleted=True))
     counts = Counter(c.action for c in changes)
