@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orgform.codec import Struct, decode, replace, to_builtins
 from orgform.diagnostics import Diagnostic
@@ -21,6 +21,9 @@ from orgform.kinds import Kinds, load_kinds, schema_folder
 from orgform.model import AccessItem, Address, Live, Plan, Report, kind_of
 from orgform.opening import actor, cache_folder, complete, load, opened_ledger, opened_targets, read_live
 from orgform.options import Confirm, Listener, Options, Progress
+
+if TYPE_CHECKING:
+    from orgform.drift import Drift
 
 __all__ = [
     "Confirm",
@@ -35,6 +38,7 @@ __all__ = [
     "apply",
     "cache_folder",
     "domains",
+    "drift",
     "export",
     "history",
     "init",
@@ -164,6 +168,22 @@ def undo(
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
             return made, execute(options, made, targets, snapshot.live, ledger, lock, own, listen, stop)
+
+
+def drift(
+    options: Options,
+    *,
+    adopt: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    base: str | None = None,
+    listen: Listener | None = None,
+    confirm: Confirm | None = None,
+) -> Drift:
+    """What was changed by hand. `adopt` (address globs; none named: everything) writes what is live into the config's files, `ignore`
+    adds the drifted fields to `lifecycle.ignore` there; both all or nothing: with `refused` in the result no file was written."""
+    from orgform.drift import drift as drift_now
+
+    return drift_now(options, adopt=adopt, ignore=ignore, base=base, listen=listen, confirm=confirm)
 
 
 def load_plan(path: Path) -> tuple[Plan, tuple[Diagnostic, ...]]:

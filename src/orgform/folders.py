@@ -1,23 +1,49 @@
 """Config files as texts: read to be edited, written whole.
 
-Invariant: a file is replaced in one step, so that an interrupted write leaves the old one.
+Invariant: a file is replaced in one step, so that an interrupted write leaves the old one; none is replaced before all could be written.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from orgform.config.files import ENVIRONMENTS, MAX_YAML, FileProblem, FolderFiles
+from orgform.config.files import ENVIRONMENTS, MAX_CSV, MAX_YAML, FileProblem, Files, FolderFiles, Listing, is_config_name
 from orgform.errors import OrgformError
 
 
-def texts_in(folder: Path, env: str | None = None) -> dict[str, str]:
+class Edited:
+    """A config folder as it would be with some files changed: nothing is written."""
+
+    def __init__(self, folder: Path, texts: Mapping[str, str]) -> None:
+        self._files: Files = FolderFiles(folder)
+        self._texts = texts
+
+    @property
+    def identity(self) -> str:
+        return f"{self._files.identity} edited"
+
+    def listing(self) -> Listing:
+        found = self._files.listing()
+        new = (name for name in self._texts if is_config_name(name) and not name.startswith(f"{ENVIRONMENTS}/"))
+        return Listing(tuple(sorted({*found.files, *new})), found.environments, found.problems)
+
+    def read(self, path: str, limit: int) -> bytes:
+        text = self._texts.get(path)
+        return self._files.read(path, limit) if text is None else text.encode()
+
+
+def environments_in(folder: Path) -> list[str]:
+    """Names that `--env` takes."""
+    return sorted({name.rpartition(".")[0] for name in FolderFiles(folder).listing().environments})
+
+
+def texts_in(folder: Path, env: str | None = None, *, also: Iterable[str] = ()) -> dict[str, str]:
     """Relative name -> text of a folder's YAML files, its chosen environment's included; empty where there is no config yet.
 
-    Raises `OrgformError` for what cannot be read.
+    `also`: further files that the config reads. Raises `OrgformError` for what cannot be read.
     """
     if not folder.is_dir():
         return {}
@@ -25,7 +51,8 @@ def texts_in(folder: Path, env: str | None = None) -> dict[str, str]:
     try:
         listing = files.listing()
         chosen = [name for name in _overlay_names(env) if env in listing.environments and (folder / name).exists()]
-        return {name: files.read(name, MAX_YAML).decode("utf-8") for name in (*listing.files, *chosen)}
+        texts = {name: files.read(name, MAX_YAML).decode("utf-8") for name in (*listing.files, *chosen)}
+        return texts | {name: files.read(name, MAX_CSV).decode("utf-8") for name in also if name not in texts}
     except FileProblem as problem:
         raise OrgformError(f"{problem.file}: {problem.summary}", hint=problem.fix) from None
     except UnicodeDecodeError as error:
@@ -37,26 +64,38 @@ def _overlay_names(env: str | None) -> list[str]:
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes them below `folder`, which is made where it is missing. Raises `OrgformError`."""
-    for name, text in files.items():
-        try:
-            _replace(folder / name, text)
-        except OSError as error:
-            raise OrgformError(f"{folder / name} cannot be written: {error.strerror}", hint="check the folder's rights and space") from None
+    """Writes them below `folder`, which is made where it is missing. Raises `OrgformError`; then none of them was replaced, but where
+    the very last step failed for one of several.
+    """
+    drafts: dict[Path, Path] = {}
+    path = folder
+    try:
+        for name, text in files.items():
+            path = (folder / name).resolve()  # a link stays one
+            drafts[path] = _draft(path, text)
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+        raise OrgformError(f"{path} cannot be written: {error.strerror}", hint="check the folder's rights and space") from None
 
 
-def _replace(path: Path, text: str) -> None:
+def _draft(path: Path, text: str) -> Path:
+    """A whole file beside the one that it is going to replace."""
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".orgform-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
         Path(name).chmod(mode)
-        Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+    return Path(name)
 
 
 def _umask() -> int:

@@ -23,11 +23,13 @@ from orgform.options import Confirm, Listener, Options, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orgform.config.files import Files
     from orgform.ledger import Ledger
     from orgform.targets import OpenTarget, Snapshot
 
 
-def load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Config:
+def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: Files | None = None) -> Config:
+    """`git_ref`: as it was at that commit; `files`: as it would be with other files. Raises `ConfigInvalid`."""
     from orgform.config import load_config
     from orgform.config.gitfiles import GitFiles
     from orgform.providers import find_spec, spec_names
@@ -44,8 +46,8 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None) -> Confi
         variables=options.variables,
         var_files=options.var_files,
         environ=os.environ,
-        files=GitFiles(options.folder, git_ref) if git_ref else None,
-        cache=None if git_ref else cache_folder(os.environ),
+        files=GitFiles(options.folder, git_ref) if git_ref else files,
+        cache=None if git_ref or files else cache_folder(os.environ),
     )
 
 

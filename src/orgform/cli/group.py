@@ -20,9 +20,11 @@ USUAL = {
     "apply": "Make the live system what the config says.",
 }
 FURTHER = {
+    "drift": "Show what was changed by hand; take it over, or leave it alone.",
     "export": "Print the live system as config, or write it into a folder.",
     "access": "Show who can do what where, and why.",
     "history": "Show what was applied, when and by whom.",
+    "undo": "Take back what a run did.",
     "domains": "Show the DNS records that prove the domains; ask to verify them.",
     "providers": "Show which systems orgform speaks to and what it can do there.",
     "schema": "Print a JSON Schema: of the config, a plan, or a kind.",

@@ -14,6 +14,7 @@ from orgform.codec import encode_pretty, to_builtins
 if TYPE_CHECKING:
     from orgform.app import Validation
     from orgform.diagnostics import Diagnostic
+    from orgform.drift import Drift
     from orgform.model import Plan, Report
 
 
@@ -30,8 +31,41 @@ def plan(screen: Screen, made: Plan, *, full: bool = False) -> None:
     return screen.result(_renderer(screen.format).plan(doc, **_prefix(screen)))
 
 
+def drift(screen: Screen, found: Drift, words: str) -> None:
+    """`words`: the options that name this config in the commands that are shown."""
+    if screen.format == "json":
+        return screen.result(encode_pretty(found))
+    doc = to_builtins(found)
+    if screen.format == "markdown":
+        from orgform.render import markdown
+
+        return screen.result(markdown.drift(doc, options=words))
+    from orgform.render import drift as page
+
+    return screen.result(page.text(doc, color=screen.color, width=screen.width, quiet=screen.quiet, words=words))
+
+
+def rewritten(screen: Screen, found: Drift) -> None:
+    """The files that were written as a patch on stdout; why none was, on stderr."""
+    from orgform.render import drift as page
+
+    doc = to_builtins(found)
+    if screen.format == "json":
+        return screen.result(encode_pretty(found))
+    if found.refused:
+        write(sys.stderr, page.refusals(doc, color=screen.color_err, width=screen.width))
+        return screen.error("nothing was written into the config", "adopt the others by their addresses, or change these by hand", 1)
+    if screen.format == "markdown":
+        from orgform.render import markdown
+
+        return screen.result(markdown.rewritten(doc))
+    return screen.result(page.diffs(doc, color=screen.color))
+
+
 def report(screen: Screen, done: Report, made: Plan) -> None:
     doc = {"format": "orgform.report/1", **to_builtins(done), "counts": done.counts}
+    if made.undoes:
+        doc["undoes"] = to_builtins(made.undoes)
     if screen.format == "json":
         return screen.result(encode_pretty(doc))
     if screen.format == "text":
@@ -39,6 +73,12 @@ def report(screen: Screen, done: Report, made: Plan) -> None:
 
         return screen.result(text.report(doc, color=screen.color, width=screen.width, quiet=screen.quiet))
     return screen.result(_renderer(screen.format).report(doc, to_builtins(made)))
+
+
+def after_undo(screen: Screen, done: Report, made: Plan) -> None:
+    """The config still asks for what was taken back: that is said where it will be seen."""
+    if made.undoes and any(outcome.status == "done" for outcome in done.outcomes):
+        screen.note("Revert the commit, too: the config still asks for what was undone, and the next apply does it again.")
 
 
 def valid(screen: Screen, found: Validation) -> None:

@@ -75,6 +75,21 @@ class Document:
         """1-based."""
         return int(node.start_mark.line) + 1
 
+    def holder_of(self, node: Node) -> Pair | None:
+        """The pair whose value a node is, of those that were asked for."""
+        return self._holders.get(id(node))
+
+    def check_addable(self, holder: Pair | None) -> None:
+        """Raises `Untouchable` where `add` could not put a pair into what `holder` holds."""
+        mapping = self.root if holder is None else holder.value
+        if holder is not None:
+            self._check(holder)
+        if mapping is None:
+            raise Untouchable("an empty file")
+        if mapping.id != "mapping" and (holder is None or not is_null(mapping)):
+            raise Untouchable("no map")
+        _check_flow(mapping)
+
     def set_value(self, pair: Pair, value: Any) -> None:
         """Raises `Untouchable`."""
         self._check(pair)
@@ -117,18 +132,10 @@ class Document:
 
     def add(self, holder: Pair | None, key: str, value: Any) -> None:
         """A new pair in the mapping that `holder` holds (`None`: the document's own). Raises `Untouchable`."""
+        self.check_addable(holder)
         mapping = self.root if holder is None else holder.value
-        if holder is not None:
-            self._check(holder)
-        if mapping is not None and mapping.id == "mapping":
-            self._pending_of(mapping).added.append((escape_template(key), _escaped(value)))
-        elif holder is not None and is_null(mapping):
-            # Several may come into one place that is empty now.
-            self._pending_of(mapping).added.append((escape_template(key), _escaped(value)))
-        elif mapping is None:
-            raise Untouchable("an empty file")
-        else:
-            raise Untouchable("no map")
+        # Several may come into one place that is empty now.
+        self._pending_of(mapping).added.append((escape_template(key), _escaped(value)))
 
     @property
     def text(self) -> str:
@@ -155,8 +162,7 @@ class Document:
             raise Untouchable("an expression")
 
     def _pending_of(self, node: Node) -> _Pending:
-        if node.id == "mapping" and node.flow_style and any(_is_alias(key, value) for key, value in node.value):
-            raise Untouchable("an alias beside it")
+        _check_flow(node)
         return self._pending.setdefault(id(node), (node, _Pending()))[1]
 
     def _rewrite(self, pair: Pair, value: Any) -> _Edit:
@@ -304,6 +310,11 @@ class Document:
 def is_template(node: Node) -> bool:
     """Whether the text of a scalar is rendered: what it says is not what it means."""
     return node.id == "scalar" and any(mark in node.value for mark in _TEMPLATE_MARKS)
+
+
+def _check_flow(node: Node) -> None:
+    if node.id == "mapping" and node.flow_style and any(_is_alias(key, value) for key, value in node.value):
+        raise Untouchable("an alias beside it")
 
 
 def _is_alias(key: Node, value: Node) -> bool:

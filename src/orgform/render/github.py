@@ -10,6 +10,7 @@ from typing import Any
 
 from orgform.render import tables
 from orgform.render.frames import joined
+from orgform.render.undone import label_of, left_alone, left_by, left_field, losses
 from orgform.render.view import apart, attribution, guards, rows, summary, who_changed
 from orgform.render.words import clean, count
 
@@ -22,7 +23,7 @@ def plan(doc: Doc, *, prefix: str = "") -> str:
     """Refusals as errors, deletes and drift as warnings, then the summary. `prefix`: the config folder, as seen from the repository."""
     problems = rows(doc, "diagnostics")
     errors = [*(_refusal(g) for g in guards(doc, "refused")), *_of(problems, "error", prefix)]
-    warnings = [*_deletes(doc, prefix), *_drift(doc, prefix), *_of(problems, "warning", prefix)]
+    warnings = [*_left(doc), *_deletes(doc, prefix), *_drift(doc, prefix), *_of(problems, "warning", prefix)]
     notices = [command("notice", "orgform plan", summary(doc)), *_steps(doc), *_of(problems, "info", prefix)]
     return _page([*_few(errors, "error"), *_few(warnings, "warning"), *_few(notices, "notice"), summary(doc)])
 
@@ -72,8 +73,16 @@ def _refusal(guard: Doc) -> str:
 def _deletes(doc: Doc, prefix: str) -> Iterator[str]:
     for change in rows(doc, "changes"):
         if change.get("action") == "delete":
-            undone = "" if change.get("reversible", True) else "; cannot be undone"
+            undone = "; ".join(("", *filter(None, (label_of(change),)), *losses(change)))
             yield command("warning", "delete", f"{_named(change)} would be deleted{undone}", _place_of(change, prefix))
+
+
+def _left(doc: Doc) -> Iterator[str]:
+    for item in left_alone(doc):
+        fields = "; ".join(f"{path} {went}" for path, went in map(left_field, rows(item, "fields")))
+        way_out = f"to take it back all the same: {clean(item['override'])}" if item.get("override") else ""
+        told = "\n".join(filter(None, (f"{_named(item)}: {clean(item.get('why', ''))}", left_by(item), fields, way_out)))
+        yield command("warning", "left alone", told)
 
 
 def _drift(doc: Doc, prefix: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.render import frames
+from orgform.render.undone import LABELS, LEFT_NOTE, label_of, left_alone, left_by, left_field, losses, undo_remarks, undo_words
 from orgform.render.values import Line, show
 from orgform.render.view import (
     SYMBOLS,
@@ -109,11 +110,12 @@ def _lines(text: str) -> str:
 def _plan(doc: Doc) -> Iterator[str]:
     many = len(doc.get("targets") or {}) > 1
     yield f"<h1>{esc(summary(doc))}</h1>\n"
-    meta = [f"Target {', '.join(target_words(doc))}" if target_words(doc) else "", base_words(doc) and f"compared with {base_words(doc)}"]
+    meta = [f"Target {', '.join(target_words(doc))}" if target_words(doc) else "", _against(doc)]
     yield f'<p class="meta">{esc("; ".join(filter(None, meta)))}. {esc(estimate(doc))}</p>\n'
     yield _counts(doc)
     yield from (_refused(g) for g in guards(doc, "refused"))
     yield from (_section(s, many) for s in sections(doc, PER_KIND))
+    yield from _left(doc)
     yield from _manual(doc)
     yield from _access(doc)
     yield from _listed("Costs money", "", [f"{_address(c)} {esc(c.get('description', ''))}" for c in rows(doc, "costs")])
@@ -163,7 +165,9 @@ def _change(change: Doc, many: bool) -> str:
     label = f"<b>{esc(change['label'])}</b> " if change.get("label") else ""
     flags = "".join(f' <span class="flag">{esc(f)}</span>' for f in _flags(change))
     fields = "".join(_field(line, action) for line in lines_of(change))
-    why = "".join(f'<div class="why">{esc(w)}</div>' for w in filter(None, (attribution(change), *(change.get("because") or ()))))
+    why = "".join(
+        f'<div class="why">{esc(w)}</div>' for w in filter(None, (attribution(change), *(change.get("because") or ()), *losses(change)))
+    )
     table = f'<table class="v">{fields}</table>' if fields else ""
     where = f' <span class="note">in {esc(change.get("target", ""))}</span>' if many else ""
     head = f'<span class="sign">{SYMBOLS.get(action, "?")}</span>{label}{_address(change)}{where}{flags}'
@@ -175,8 +179,8 @@ def _flags(change: Doc) -> Iterator[str]:
         yield "conflict: changed on both sides"
     if change.get("moved_from"):
         yield f"renamed from {change['moved_from']}"
-    if change.get("action") == "delete" and not change.get("reversible", True):
-        yield "cannot be undone"
+    if label := label_of(change):
+        yield label
 
 
 def _field(line: Line, action: str) -> str:
@@ -187,6 +191,31 @@ def _field(line: Line, action: str) -> str:
         text = f"<del>{esc(line.text)}</del>" if action == "delete" else esc(line.text)
     note = f'<div class="note">{esc(line.note)}</div>' if line.note else ""
     return f"<tr><td>{esc(line.path)}</td><td>{text}{origin}{note}</td></tr>"
+
+
+def _against(doc: Doc) -> str:
+    """What the plan was compared with, or what it takes back."""
+    if undone := undo_words(doc):
+        return "; ".join((f"undoes {undone}", *undo_remarks(doc)))
+    return base_words(doc) and f"compared with {base_words(doc)}"
+
+
+def _left(doc: Doc) -> Iterator[str]:
+    listed = left_alone(doc)
+    if listed:
+        body = "".join(map(_left_item, listed[:LISTED])) + (f"<p>... and {len(listed) - LISTED:,} more</p>" if len(listed) > LISTED else "")
+        yield _block(f"Left alone ({len(listed):,})", LEFT_NOTE, body, opened=True)
+
+
+def _left_item(item: Doc) -> str:
+    flag = f' <span class="flag">{LABELS["irreversible"]}</span>' if item.get("undo") == "irreversible" else ""
+    label = f"<b>{esc(item['label'])}</b> " if item.get("label") else ""
+    fields = "".join(f"<tr><td>{esc(path)}</td><td>{esc(went)}</td></tr>" for path, went in map(left_field, rows(item, "fields")))
+    table = f'<table class="v">{fields}</table>' if fields else ""
+    who = left_by(item)
+    why = f'<div class="why">{esc(item.get("why", ""))}{f", {esc(who)}" if who else ""}</div>'
+    override = f'<div class="why">To take it back all the same: <code>{esc(item["override"])}</code></div>' if item.get("override") else ""
+    return f'<div class="change">{label}{_address(item)}{flag}{why}{table}{override}</div>'
 
 
 def _manual(doc: Doc) -> Iterator[str]:

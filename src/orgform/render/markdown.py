@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.codec import Struct
+from orgform.render import drift as drifts
 from orgform.render import frames, tables
 from orgform.render.text import Page
+from orgform.render.undone import LEFT_NOTE, left_alone, undo_remarks, undo_words
 from orgform.render.view import (
     Section,
     base_words,
@@ -83,6 +85,29 @@ def report(doc: Doc, plan: Doc | None = None, *, limit: int = LIMIT) -> str:
     return _joined(blocks) if len(_joined(blocks)) <= limit else _squeezed(blocks, limit)
 
 
+def drift(doc: Doc, *, options: str = "", limit: int = LIMIT) -> str:
+    """What was changed by hand, with the commands for each way to deal with it. `options`: what names this config in them."""
+    page = drifts.Page(Paint(False), WIDTH, quiet=False, many_targets=len(doc.get("targets") or {}) > 1)
+    blocks = [Block(f"## orgform: {words(drifts.summary(doc).rstrip('.'))}")]
+    for section in (page.changed(doc), page.created(doc)):
+        title, *lines = list(section) or [""]
+        blocks += [_details(title, tuple(map(_marked, lines)), "diff", " open")] if title else []
+    blocks += _folded("Remarks", [*page.guards(doc), *page.notes(doc)])
+    blocks += [Block(f"{what}: {code(command)}") for what, command in drifts.ways(doc, options)]
+    parts = [f"Target {', '.join(target_words(doc))}.", f"Compared with {base_words(doc)}." if base_words(doc) else ""]
+    blocks.append(Block(f"<sub>{words(' '.join(filter(None, parts)))}</sub>"))
+    return _joined(blocks) if len(_joined(blocks)) <= limit else _squeezed(blocks, limit)
+
+
+def rewritten(doc: Doc, *, limit: int = LIMIT) -> str:
+    """What was written into the config."""
+    names = ", ".join(code(name) for name in doc.get("files") or {})
+    head = f"## orgform drift: wrote {names}" if names else "## orgform drift: nothing to write"
+    lines = tuple(drifts.diffs(doc, color=False).splitlines())
+    blocks = [Block(head), *([_fenced("", lines, "diff")] if lines else [])]
+    return _joined(blocks) if len(_joined(blocks)) <= limit else _squeezed(blocks, limit)
+
+
 def providers(doc: Doc) -> str:
     """The capability matrix: a table for each provider."""
     parts = []
@@ -124,6 +149,8 @@ def _plan(doc: Doc, per_kind: int) -> Iterator[Block]:
     yield from _lost(doc)
     for section in sections(doc, per_kind):
         yield _section(section, page)
+    if left := list(page.left(doc))[1:]:
+        yield _details(f"Left alone ({len(left_alone(doc)):,}): {LEFT_NOTE}", tuple(left), "", " open")
     yield from _folded(f"To do by hand ({len(rows(doc, 'manual_steps'))})", list(page.manual(doc))[1:])
     yield from _gained(doc, per_kind)
     yield from _folded(f"Costs money ({len(rows(doc, 'costs'))})", list(page.costs(doc))[1:])
@@ -217,7 +244,9 @@ def _marked(line: str) -> str:
 
 def _footer(doc: Doc) -> str:
     parts = [f"Target {', '.join(target_words(doc))}." if target_words(doc) else ""]
-    parts.append(f"Compared with {base_words(doc)}." if base_words(doc) else "")
+    undone = undo_words(doc)
+    compared = f"Compared with {base_words(doc)}." if base_words(doc) else ""
+    parts.append(f"{'; '.join((f'Undoes {undone}', *undo_remarks(doc)))}." if undone else compared)
     parts.append(estimate(doc))
     parts.append(f"orgform {clean(doc.get('tool_version', ''))}.")
     return f"<sub>{words(' '.join(filter(None, parts)))}</sub>"

@@ -25,6 +25,12 @@ OUTCOMES = {
     "declined": "Not applied.",
     "nothing": "Nothing to do.",
 }
+UNDO_OUTCOMES = {
+    **OUTCOMES,
+    "interrupted": "Interrupted; run `orgform undo RUN` again to continue.",
+    "partly": "Only a part was taken back; run `orgform undo RUN` again for the rest.",
+    "nothing": "Nothing to undo.",
+}
 DONE_SHOWN = 50
 NARROWEST = 16
 
@@ -79,10 +85,20 @@ def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
             lines.append(paint("dim", more))
     if lines:
         lines.append("")
-    if sentence := OUTCOMES.get(str(doc.get("outcome"))):
+    if sentence := _sentence(doc):
         lines.extend(hang("", sentence, width))
     lines.append(paint("bold", applied(outcomes)))
     return "".join(line + "\n" for line in lines)
+
+
+def _sentence(doc: Doc) -> str:
+    """What became of it as a whole, and how to go on. An undo is continued by an undo of the same run."""
+    outcome, undoes = str(doc.get("outcome")), doc.get("undoes") or {}
+    if not undoes:
+        return OUTCOMES.get(outcome, "")
+    left = len(undoes.get("left") or ())
+    kept = f" {count(left, 'change')} of the run {'was' if left == 1 else 'were'} left alone, see the plan." if left else ""
+    return f"{UNDO_OUTCOMES.get(outcome, '')}{kept}".replace("RUN", clean(undoes.get("run", ""))).strip()
 
 
 def _visible(done: Sequence[Doc]) -> list[Doc]:

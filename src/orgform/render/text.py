@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from orgform.render.frames import diagnostics, validation
 from orgform.render.tables import access, history, providers, report
+from orgform.render.undone import LABELS, LEFT_NOTE, label_of, left_alone, left_by, left_field, losses, undo_remarks, undo_words
 from orgform.render.values import Line, show
 from orgform.render.view import (
     STYLE,
@@ -41,6 +42,7 @@ UNMANAGED = 10
 NOTES = 10
 GAINING = 12
 GUARD_ITEMS = 20
+LEFT = 20
 MORE = "--format json shows all"
 
 
@@ -50,6 +52,7 @@ def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     blocks = [
         page.head(doc),
         *(page.section(s) for s in sections(doc, PER_KIND)),
+        page.left(doc),
         page.manual(doc),
         *(() if quiet else (page.access(doc),)),
         page.guards(doc),
@@ -80,7 +83,10 @@ class Page:
         targets = target_words(doc)
         if targets:
             yield from hang("Target " if len(targets) == 1 else "Targets ", listing(targets), self.width)
-        if base := base_words(doc):
+        if undone := undo_words(doc):
+            yield from hang("Undoes ", undone, self.width)
+            yield from (line for remark in undo_remarks(doc) for line in hang("  ", remark, self.width))
+        elif base := base_words(doc):
             yield from hang("Compared with ", base, self.width)
 
     def section(self, section: Section) -> Iterator[str]:
@@ -166,14 +172,39 @@ class Page:
             found.append("! conflict: changed on both sides")
         if change.get("moved_from"):
             found.append(f"renamed from {clean(change['moved_from'])}")
-        if change.get("action") == "delete" and not change.get("reversible", True):
-            found.append("cannot be undone")
+        if label := label_of(change):
+            found.append(label)
         return f"  [{'; '.join(found)}]" if found else ""
 
     def why(self, change: Doc) -> Iterator[str]:
-        for sentence in filter(None, (attribution(change), *(clean(b) for b in change.get("because") or ()))):
+        for sentence in filter(None, (attribution(change), *(clean(b) for b in change.get("because") or ()), *losses(change))):
             for line in hang("        ", sentence, self.width):
                 yield self.paint("dim", line)
+
+    def left(self, doc: Doc) -> Iterator[str]:
+        listed = left_alone(doc)
+        if not listed:
+            return
+        yield from self.title(f"Left alone ({len(listed):,})", LEFT_NOTE)
+        shown = listed if len(listed) <= LEFT + 5 else listed[:LEFT]
+        for item in shown:
+            label = f"{clean(item['label'])}  " if item.get("label") else ""
+            flag = f"  [{LABELS['irreversible']}]" if item.get("undo") == "irreversible" else ""
+            yield f"  {self.paint('warn', '!')} {label}{clean(item.get('address', ''))}{self.paint('warn', flag)}{self.where(item)}"
+            if not self.quiet:
+                yield from self.left_item(item)
+        if len(shown) < len(listed):
+            yield self.paint("dim", f"    ... and {len(listed) - len(shown):,} more; {MORE}")
+
+    def left_item(self, item: Doc) -> Iterator[str]:
+        who = left_by(item)
+        yield from hang("      ", f"{clean(item.get('why', ''))}{f', {who}' if who else ''}", self.width)
+        fields = [left_field(f) for f in rows(item, "fields")]
+        column = min(max((width_of(path) for path, _ in fields), default=0), self.room - 10)
+        for path, went in fields:
+            yield from hang(pad(f"        {path}", 8 + column) + "  ", went, self.width, self.room)
+        if item.get("override"):
+            yield f"      override: {clean(item['override'])}"
 
     def manual(self, doc: Doc) -> Iterator[str]:
         steps = rows(doc, "manual_steps")

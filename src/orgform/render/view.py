@@ -22,6 +22,8 @@ _BY_HAND = ("drift", "conflict")
 MARKS = {"config": "config", "drift": "by hand", "conflict": "both"}
 # What an apply does -> what somebody did that it undoes.
 _DONE_BY_HAND = {"create": "deleted", "update": "changed", "delete": "created"}
+TITLES = ("Asked for by the config", "Changed outside of orgform", "an apply puts back what the config says")
+UNDO_TITLES = ("Taken back", "Taken back although changed since", "--allow names it; what somebody set since is overwritten")
 FOLD_SLACK = 5  # hiding fewer than this saves no reading
 
 
@@ -70,9 +72,10 @@ def sections(doc: Doc, limit: int | None) -> tuple[Section, ...]:
     """What was asked for, then what was changed outside. At most `limit` lines of foldable changes for each kind and action (None: all)."""
     asked = [c for c in rows(doc, "changes") if c.get("origin") not in ("drift", "conflict")]
     drifted = [c for c in rows(doc, "changes") if c.get("origin") in ("drift", "conflict")]
+    titles = UNDO_TITLES if doc.get("undoes") else TITLES
     made = (
-        Section("Asked for by the config", "", grouped(asked, limit)),
-        Section("Changed outside of orgform", "an apply puts back what the config says", grouped(drifted, limit), drift=True),
+        Section(titles[0], "", grouped(asked, limit)),
+        Section(titles[1], titles[2], grouped(drifted, limit), drift=True),
     )
     return tuple(s for s in made if s.groups)
 
@@ -211,6 +214,10 @@ def summary(doc: Doc) -> str:
         int(numbers.get(name) or 0) for name in ("create", "update", "delete", "manual", "unmanaged")
     )
     tail = f" {unmanaged:,} unmanaged." if unmanaged else ""
+    left = len(rows(doc.get("undoes") or {}, "left"))
+    tail += f" {left:,} left alone." if left else ""
+    if doc.get("undoes") and not (create or update or delete or manual):
+        return f"Nothing to undo{': what the run did was changed since' if left else ''}.{tail}"
     if not (create or update or delete or manual):
         return f"No changes: the live system is as the config says.{tail}"
     return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual.{tail}"
@@ -241,6 +248,8 @@ def base_words(doc: Doc) -> str:
     source, revision = clean(base.get("source") or "none"), clean(base.get("revision") or "")
     if source == "none":
         return ""
+    if source.startswith("run:"):
+        return f"what the run {source.removeprefix('run:')} left"
     if source.startswith("git:"):
         return f"{source} at {revision[:12]}" if revision else source
     return f"the {source}, revision {revision}" if revision else f"the {source}"
