@@ -132,7 +132,7 @@ def test_a_token_says_who_asks_and_for_which_company(store: Store, asking: Askin
         "expires_at": time_text(until),
     }
     asking.post("/v1/workspaces", json={"key": "ws"}, headers=bearer(text))
-    [event] = asking.get("/v1/audit-events", headers=bearer(text)).json()["items"]
+    [event] = asking.get("/v1/audit-events?address=workspace/ws", headers=bearer(text)).json()["items"]
     assert (event["actor"], event["token"], event["client"]) == ("ci", token.id, "web console")
 
 
@@ -157,14 +157,14 @@ def test_nobody_can_say_that_it_was_another(store: Store, asking: Asking, compan
     assert asking.post("/v1/workspaces?actor=dana", json={"key": "ws"}, headers=bearer(text)).status_code == 400
     assert asking.post("/v1/workspaces", json={"key": "ws", "actor": "dana"}, headers=bearer(text)).status_code == 422
     assert asking.post("/v1/workspaces", json={"key": "ws"}, headers={**bearer(text), **others}).status_code == 201
-    [event] = asking.get("/v1/audit-events", headers=bearer(text)).json()["items"]
+    [event] = asking.get("/v1/audit-events?address=workspace/ws", headers=bearer(text)).json()["items"]
     assert event["actor"] == "ci"
 
 
 def test_a_token_in_the_name_of_a_client_is_not_kept(store: Store, asking: Asking, company: str) -> None:
     token, text = create(store, company=company, scope="write")
     asking.post("/v1/workspaces", json={"key": "ws"}, headers={**bearer(text), "user-agent": "x" * 100 + f" curl with {text}"})
-    [event] = asking.get("/v1/audit-events", headers=bearer(text)).json()["items"]
+    [event] = asking.get("/v1/audit-events?address=workspace/ws", headers=bearer(text)).json()["items"]
     assert event["client"].endswith(f" curl with orgform_{token.id}_(secret)")
 
 

@@ -6,6 +6,7 @@ such a route and method, who asks and may they, is the body small enough and of 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
@@ -61,6 +62,8 @@ class Door:
             try:
                 return await self._answered(http, handlers, allowed, identify)
             except Problem as e:
+                if e.delay and not self.inline:
+                    await asyncio.sleep(e.delay)
                 return problem_response(e)
             except StoreError as e:
                 return problem_response(self._store_problem(http, e))

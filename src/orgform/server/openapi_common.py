@@ -234,7 +234,7 @@ _EVENT: Json = {
         "actor": {"type": "string", "description": "Who."},
         "token": {"type": ["string", "null"], "description": "Id of the token."},
         "client": {"type": "string", "description": "The User-Agent."},
-        "action": {"type": "string", "examples": ["create", "update", "rename", "delete", "verify"]},
+        "action": {"type": "string", "examples": ["create", "update", "rename", "delete", "verify", "observe", "revoke", "refuse"]},
         "address": {"type": "string", "description": "`KIND/KEY`."},
         "before": {"type": ["object", "null"], "description": "Attributes before; null at creation."},
         "after": {"type": ["object", "null"], "description": "Attributes after; null when deleted."},

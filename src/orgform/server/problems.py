@@ -5,12 +5,16 @@ Invariant: a problem raised inside a write undoes everything that the operation 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from orgform.codec import Struct, encode
 
 MEDIA_TYPE = "application/problem+json"
+# As many faults as a problem tells. A body may hold millions, and nobody looks for more of them than are told.
+MOST_FAULTS = 20
 
 
 class Fault(Struct, frozen=True):
@@ -44,6 +48,8 @@ class Problem(Exception):
         self.faults = faults
         self.headers = headers or {}
         self.members = members or {}
+        #: seconds that the answer is held back, where a server answers
+        self.delay = 0.0
 
     def document(self, under: str = "") -> dict[str, Any]:
         """As RFC 9457 writes it; `under` is put before every pointer (`/operations/3`)."""
@@ -71,10 +77,11 @@ def invalid(code: str, detail: str, pointer: str = "") -> Problem:
     return Problem(422, code, detail, faults=(Fault(pointer, detail, code),))
 
 
-def many_faults(faults: list[Fault]) -> Problem:
-    """422 with all of them; the detail is the first one's and how many more there are."""
+def many_faults(faults: Iterable[Fault]) -> Problem:
+    """422 with the first of them, up to `MOST_FAULTS`; the detail is the first one's and how many more are told. There is one at least."""
+    faults = tuple(islice(faults, MOST_FAULTS))
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return Problem(422, faults[0].code, f"{faults[0].detail}{more}", faults=tuple(faults))
+    return Problem(422, faults[0].code, f"{faults[0].detail}{more}", faults=faults)
 
 
 def not_found(address: str) -> Problem:

@@ -12,6 +12,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ from orgform.codec import Struct, encode
 from orgform.redaction import redact
 from orgform.server import tables as t
 from orgform.server.answers import Answer
+from orgform.server.guessing import Guesses
 from orgform.server.problems import Problem
 from orgform.server.requests import Request, query_of
 from orgform.server.store import Store, StoreError, now, time_text
@@ -40,6 +42,17 @@ _TEXT = re.compile(r"orgform_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 # What an unknown id is compared with: it takes as long as a known one.
 _NOBODY = "0" * 64
 _WRONG = "this token is not known here"
+_INVALID = 'Bearer error="invalid_token"'
+#: who makes and revokes tokens: whoever can reach the database
+OPERATOR = "operator"
+
+
+class WrongToken(Problem):
+    """No token, or not its secret: one answer. `of`: the token whose id it has."""
+
+    def __init__(self, of: Token | None) -> None:
+        super().__init__(401, "wrong-token", _WRONG, headers={"www-authenticate": _INVALID})
+        self.of = of
 
 
 class Token(Struct, frozen=True):
@@ -81,6 +94,7 @@ def create(
     row = {name: getattr(token, name) for name in Token.__struct_fields__} | {"hash": _hash(secret)}
     with store.transaction() as connection:
         connection.execute(sa.insert(t.tokens).values(row))
+        _audit(connection, token, "create", OPERATOR, "orgform token")
     return token, f"orgform_{id}_{secret}"
 
 
@@ -102,7 +116,9 @@ def revoke(store: Store, id: str) -> Token | None:
     with store.transaction() as connection:
         row = connection.execute(_BY_ID, {"id": id}).first()
         if row is not None:
-            connection.execute(sa.update(t.tokens).where(c.id == id, c.revoked_at.is_(None)).values(revoked_at=now()))
+            ended = connection.execute(sa.update(t.tokens).where(c.id == id, c.revoked_at.is_(None)).values(revoked_at=now()))
+            if ended.rowcount:
+                _audit(connection, Token(*row[:-1]), "revoke", OPERATOR, "orgform token")
     return Token(*row[:-1]) if row else None
 
 
@@ -120,10 +136,15 @@ def id_in(text: str) -> str | None:
 
 def identify_by_token(store: Store) -> Callable[[HttpRequest], Caller]:
     """What tells the caller by the request's token. Raises a 401 `Problem` where there is no token that is good now."""
-    uses = _Uses(store)
+    uses, guesses = _Uses(store), Guesses()
 
     def identify(request: HttpRequest) -> Caller:
-        token = _checked(store, _sent(request))
+        try:
+            token = _checked(store, _sent(request))
+        except WrongToken as e:
+            if e.of is not None and guesses.first(e.of.id):
+                _audit_guess(store, request, e.of)
+            raise guesses.slowed(request, e) from None
         uses.note(token, _hour())
         return Caller(token.company, token.actor, client_of(request.headers), token.id, token.scope, token.member)
 
@@ -175,13 +196,25 @@ def _checked(store: Store, sent: tuple[str, str]) -> Token:
     found = _found(store, id)
     right = hmac.compare_digest(_hash(secret), found[1] if found else _NOBODY)
     if found is None or not right:
-        raise _refused("wrong-token", _WRONG)
+        raise WrongToken(found[0] if found else None)
     token = found[0]
     state = token.state(now())
     if state != "active":
         since = token.revoked_at if state == "revoked" else token.expires_at
         raise _refused(f"{state}-token", f"this token ({token.id}) {'was revoked' if state == 'revoked' else 'expired'} at {since}")
     return token
+
+
+def _audit_guess(store: Store, request: HttpRequest, token: Token) -> None:
+    """Somebody knows the id of a token and not its secret. What fails is left: the refusal is what counts."""
+    actor = f"somebody at {request.client.host}" if request.client else "somebody"
+    with suppress(StoreError), store.transaction(wait=False) as connection:
+        _audit(connection, token, "refuse", actor, client_of(request.headers))
+
+
+def _audit(connection: sa.Connection, token: Token, action: str, actor: str, client: str) -> None:
+    event = {"company": token.company, "time": now(), "actor": actor, "token": token.id, "client": client, "action": action}
+    connection.execute(sa.insert(t.audit_events).values(**event, address=f"token/{token.id}"))
 
 
 def _found(store: Store, id: str) -> tuple[Token, str] | None:
@@ -194,7 +227,7 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _refused(code: str, detail: str, challenge: str = 'Bearer error="invalid_token"') -> Problem:
+def _refused(code: str, detail: str, challenge: str = _INVALID) -> Problem:
     return Problem(401, code, detail, headers={"www-authenticate": challenge})
 
 
