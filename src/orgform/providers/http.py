@@ -2,6 +2,7 @@
 
 Invariant: a token goes to the session's own origin and nowhere else (no redirect and no link leads a request away), and no error holds
 a header or a secret, also not where the other side sends one back. A request is repeated only where repeating cannot do anything twice.
+Every request ends, in bounded time and memory, whatever the other side does.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from orgform.providers import lean  # noqa: F401  before httpx
+from orgform.providers import (
+    bounds,
+    lean,  # noqa: F401  before httpx
+    turn,
+)
 
 # isort: split
 import httpx
@@ -31,8 +37,14 @@ TRIES: Final = 6
 FIRST_WAIT: Final = 0.5
 RETRIED: Final = frozenset({429, 502, 503, 504})
 MOST_REDIRECTS: Final = 3
+# Seconds: without a sign of the other side, and for one try from its first byte to its last.
+SILENCE = 60.0
+WHOLE = 180.0
 _USER_AGENT: Final = "orgform"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_READS: Final = frozenset({"GET", "HEAD"})
+# A part of what was asked for is not the answer, and nobody asks for a part here.
+_PARTIAL: Final = 206
 
 
 class HttpError(ProviderError):
@@ -72,6 +84,15 @@ class Answer(Struct, Generic[T], frozen=True):
     headers: dict[str, str]
 
 
+class _Got(Struct, frozen=True):
+    """An answer as it came; `headers` have lower-case names, `content` is unpacked."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    content: bytes
+
+
 class _Problem(Struct):
     """What an error body may say, of RFC 9457 and of what others do."""
 
@@ -92,23 +113,34 @@ class Session:
         token: str | None = None,
         transport: httpx.BaseTransport | None = None,
         max_wait: float = 30.0,
-        timeout: float = 60.0,
+        timeout: float | None = None,
+        whole: float | None = None,
+        largest: int = bounds.LARGEST_ANSWER,
         user_agent: str = _USER_AGENT,
         headers: Mapping[str, str] | None = None,
         ca: Path | None = None,
     ) -> None:
         """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust in place of the usual.
 
-        `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side.
+        `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side;
+        `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked.
         """
         self._base = _parsed(base_url)
         self.origin = _origin(self._base)
-        self._headers = {"user-agent": user_agent, "accept": "application/json", **(headers or {})}
+        self._headers = {
+            "user-agent": user_agent,
+            "accept": "application/json",
+            "accept-encoding": bounds.PACKED,
+            **(headers or {}),
+        }
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
         self._transport = transport
         self._max_wait = max_wait
-        self._timeout = httpx.Timeout(timeout, connect=min(timeout, 10.0))
+        self._whole = WHOLE if whole is None else whole
+        self._largest = largest
+        silence = min(SILENCE if timeout is None else timeout, self._whole)
+        self._timeout = httpx.Timeout(silence, connect=min(silence, 10.0))
         self._verify = _trust(self._base, ca) if transport is None else False
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
@@ -140,8 +172,8 @@ class Session:
         sent = dict(headers or {})
         if content is not None:
             sent.setdefault("content-type", "application/json")
-        response = self._settled(method, url, content, sent, idempotent)
-        return Answer(response.status_code, self._decoded(method, url, response, type), dict(response.headers))
+        got = self._settled(method, url, content, sent, idempotent)
+        return Answer(got.status, self._decoded(method, url, got, type), got.headers)
 
     def pages(self, path: str, *, type: type[T], following: Callable[[T], str | None]) -> Iterator[T]:
         """Every page from `path` on; `following` gives a page's next path or link. Raises `HttpError`, also where pages go in a circle."""
@@ -157,38 +189,46 @@ class Session:
 
     # One request
 
-    def _settled(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool) -> httpx.Response:
+    def _settled(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], idempotent: bool) -> _Got:
         """A good answer, after as many tries as it may take. Raises `HttpError`."""
         lost = False
         attempt = 1
         while True:
+            if method not in _READS:
+                turn.confirm()
             try:
                 return self._followed(method, url, content, headers)
             except HttpError as failure:
                 lost = lost or failure.maybe_done
                 if attempt == TRIES or not _may_repeat(failure, idempotent):
                     failure.maybe_done = lost
-                    failure.message += f" ({attempt} tries)" if attempt > 1 else ""
+                    failure.message += self._given_up(attempt, failure.retry_after)
                     failure.args = (failure.message,)
                     raise
                 wait = self._wait(attempt, failure.retry_after)
             time.sleep(wait)
             attempt += 1
 
-    def _followed(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
+    def _given_up(self, attempt: int, asked: float) -> str:
+        tries = f" ({attempt} tries)" if attempt > 1 else ""
+        return tries + (f"; it asks to wait {asked:.0f} s, which is longer than {self._max_wait:g} s" if asked > self._max_wait else "")
+
+    def _followed(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
         """Reads follow a few redirects on the same origin; writes follow none."""
         for _ in range(MOST_REDIRECTS):
-            response = self._tried(method, url, content, headers)
-            if response.status_code not in _REDIRECTS or method != "GET":
+            got = self._tried(method, url, content, headers)
+            if got.status not in _REDIRECTS or method != "GET":
                 break
-            url = self._resolve(response.headers.get("location", ""), at=url)
-        if response.is_success:
-            return response
-        raise self._refused(method, url, response)
+            url = self._resolve(got.headers.get("location", ""), at=url)
+        if 200 <= got.status < 300 and got.status != _PARTIAL:
+            return got
+        raise self._refused(method, url, got)
 
-    def _tried(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
+    def _tried(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
         try:
-            return self._client().request(method, url, content=content, headers=headers)
+            return self._got(method, url, content, headers)
+        except bounds.OutOfBounds as e:
+            raise HttpError(f"{method} {url.path}: {e} ({self.origin})", maybe_done=True, again=e.again) from e
         except (httpx.ConnectError, httpx.ConnectTimeout) as e:
             message = f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}"
             raise HttpError(message, again=not _untrusted(e)) from e
@@ -198,17 +238,26 @@ class Session:
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             raise HttpError(f"{method} {url.path}: {_words(e)}", maybe_done=True) from e
 
+    def _got(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
+        """One exchange, in the bounds of time and size."""
+        client, deadline = self._client()
+        deadline.start(self._whole)
+        with client.stream(method, url, content=content, headers=headers, extensions={"trace": deadline.trace}) as response:
+            told = dict(response.headers)
+            body = response.content if response.is_closed else bounds.whole(response.iter_raw(), told, self._largest)
+            return _Got(response.status_code, response.reason_phrase, told, body)
+
     def _wait(self, attempt: int, asked: float) -> float:
         """What the server asks for, else a jittered backoff; never more than `max_wait`."""
         jittered = random.uniform(0.5, 1.0) * FIRST_WAIT * 2 ** (attempt - 1)
         return min(asked if asked > 0 else jittered, self._max_wait)
 
-    def _refused(self, method: str, url: httpx.URL, response: httpx.Response) -> HttpError:
-        status = response.status_code
-        code, detail = _said(response)
+    def _refused(self, method: str, url: httpx.URL, got: _Got) -> HttpError:
+        status = got.status
+        code, detail = _said(got.content)
         if status in _REDIRECTS:
             return HttpError(f"{method} {url.path}: {status}: {self.origin} redirects in a circle, or redirects a write", status=status)
-        message = f"{method} {url.path}: {status} {response.reason_phrase}".rstrip() + (f": {detail}" if detail else "")
+        message = f"{method} {url.path}: {status} {got.reason}".rstrip() + (f": {detail}" if detail else "")
         hint = {401: "see that the target's token is right and has not expired", 403: "the token may not do this"}.get(status, "")
         return HttpError(
             message,
@@ -217,27 +266,27 @@ class Session:
             hint=hint,
             maybe_done=status >= 500 and status != 503,
             again=status in RETRIED,
-            retry_after=_asked_wait(response),
+            retry_after=_asked_wait(got.headers),
             detail=detail,
         )
 
-    def _decoded(self, method: str, url: httpx.URL, response: httpx.Response, type: Any) -> Any:
-        if type is None or not response.content:
+    def _decoded(self, method: str, url: httpx.URL, got: _Got, type: Any) -> Any:
+        if type is None or (type is Any and not got.content):
             return None
-        given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        given = got.headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != "application/json" and not given.endswith("+json"):
             raise HttpError(
                 f"{method} {url.path}: {self.origin} answered with {given or 'no content type'}, not JSON",
-                status=response.status_code,
+                status=got.status,
                 maybe_done=True,
                 hint="see that the target's `url` is the API's",
             )
         try:
-            return decode(response.content, type)
+            return decode(got.content, type)
         except (DecodeError, ValueError, RecursionError) as e:
             raise HttpError(
                 f"{method} {url.path}: {self.origin} answered with something else than was due: {e}",
-                status=response.status_code,
+                status=got.status,
                 maybe_done=True,
             ) from e
 
@@ -253,9 +302,10 @@ class Session:
             )
         return url
 
-    def _client(self) -> httpx.Client:
-        client: httpx.Client | None = getattr(self._local, "client", None)
-        if client is None:
+    def _client(self) -> tuple[httpx.Client, bounds.Deadline]:
+        """This thread's own."""
+        found: tuple[httpx.Client, bounds.Deadline] | None = getattr(self._local, "client", None)
+        if found is None:
             client = httpx.Client(
                 headers=self._headers,
                 timeout=self._timeout,
@@ -266,8 +316,8 @@ class Session:
             )
             with self._lock:
                 self._clients.append(client)
-            self._local.client = client
-        return client
+            found = self._local.client = (client, bounds.Deadline())
+        return found
 
 
 class InProcessTransport(httpx.BaseTransport):
@@ -362,22 +412,32 @@ def _untrusted(error: BaseException | None) -> bool:
     return False
 
 
-def _asked_wait(response: httpx.Response) -> float:
-    """Seconds that Retry-After asks for, as a number or a date; 0 where it says nothing sensible."""
-    text = response.headers.get("retry-after", "").strip()
+def _asked_wait(headers: Mapping[str, str]) -> float:
+    """Seconds that Retry-After asks for, as a number or a date; 0 where it says nothing sensible.
+
+    A date is measured from the answer's own: the other side's clock may be hours from ours.
+    """
+    text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return float(text[:10])
+    moment = _moment(text)
+    now = _moment(headers.get("date", ""))
+    return max(0.0, moment - (time.time() if now is None else now)) if moment is not None else 0.0
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since 1970 of a date as headers have it; one without a zone is UTC."""
     try:
-        moment = parsedate_to_datetime(text)
-        return max(0.0, moment.timestamp() - time.time())
+        found: datetime = parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return 0.0
+        return None
 
 
-def _said(response: httpx.Response) -> tuple[str, str]:
+def _said(content: bytes) -> tuple[str, str]:
     """Code and sentence of an error body, where it is JSON; without control characters, and without secrets before it is cut short."""
     try:
-        problem: _Problem = decode(response.content, _Problem)
+        problem: _Problem = decode(content, _Problem)
     except (DecodeError, ValueError, RecursionError):
         return "", ""
     words = (problem.detail, problem.message, problem.error, problem.title)
