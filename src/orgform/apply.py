@@ -1,7 +1,8 @@
 """Executes a plan through the providers of its targets.
 
 Invariant: a change is tried only when all that it needs has succeeded, and only while the live resource is the one that the plan was
-judged on. Whatever happens, every change gets exactly one outcome, which is recorded as soon as it is known.
+judged on. Whatever happens, every change gets exactly one outcome, which is recorded as soon as it is known. Who may not write any more
+(another apply has the lock now) starts nothing.
 
 The main thread alone decides and records; workers only call `Provider.write`. The way of one change:
 `waiting -> ready -> judged against live -> written, alone or in a batch -> outcome`; it may be skipped at any point before it is written.
@@ -22,6 +23,7 @@ from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
 from orgform.planning.order import dependencies
 from orgform.preconditions import Judge, Verdict
+from orgform.providers import turn
 from orgform.providers.base import Operation, Provider, ReadResult, Result
 from orgform.secrets import redact
 
@@ -47,15 +49,18 @@ def apply_plan(
     parallelism: int = 10,
     listen: Listener | None = None,
     stop: threading.Event | None = None,
+    may_write: Callable[[], None] = lambda: None,
 ) -> Report:
     """Does the changes of `plan`; `providers` by target, `live` as it was read just now.
 
     `parallelism`: write calls at a time. `listen(settled, all, outcome)` is called for each outcome. `stop`: once set nothing new is
-    started; what is under way ends and is recorded. Raises `LedgerError` when nothing can be recorded any more, and starts nothing then.
+    started; what is under way ends and is recorded. `may_write` is called before each try of a write, and raises where nothing may be
+    written any more (`Lock.check`). Raises what it raises, and `LedgerError` when nothing can be recorded any more; starts nothing then.
     """
     judge = Judge(plan, live, kinds, recorder.run)
     with ThreadPoolExecutor(max(1, parallelism), "orgform-apply") as pool:
-        outcomes = _Run(plan.changes, dependencies(plan.changes, kinds), judge, providers, recorder, listen, stop, pool).outcomes()
+        waits = dependencies(plan.changes, kinds)
+        outcomes = _Run(plan.changes, waits, judge, providers, recorder, listen, stop, may_write, pool).outcomes()
     return Report(recorder.run, outcome_of_run(outcomes), outcomes)
 
 
@@ -95,10 +100,11 @@ class _Schedule:
 
 
 class _Answer(Struct, frozen=True):
-    """What a worker brings back for the changes at `indexes`; `results` is None where it did not start them."""
+    """What a worker brings back for the changes at `indexes`; `results` is None where it did not start them, `fatal` what ends the run."""
 
     indexes: Sequence[int]
     results: list[Result] | None
+    fatal: BaseException | None = None
 
 
 class _Run:
@@ -113,6 +119,7 @@ class _Run:
         recorder: Recorder,
         listen: Listener | None,
         stop: threading.Event | None,
+        may_write: Callable[[], None],
         pool: ThreadPoolExecutor,
     ) -> None:
         self._changes = changes
@@ -123,6 +130,7 @@ class _Run:
         self._listen = listen
         self._stop = stop or threading.Event()
         self._broken = threading.Event()
+        self._may_write = may_write
         self._pool = pool
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._in_flight = 0
@@ -183,11 +191,24 @@ class _Run:
             self._answers.put(_Answer(indexes, None))
             return
         try:
-            results = [r if isinstance(r, Result) else Result("unknown") for r in provider.write(operations)]
+            with turn.asked(self._checked):
+                self._checked()
+                results = [r if isinstance(r, Result) else Result("unknown") for r in provider.write(operations)]
+        except _NotOurs as error:
+            self._answers.put(_Answer(indexes, None, error.__cause__))
+            return
         except BaseException as error:  # whatever it is: the main thread waits for an answer
             results = [Result("failed", _sentence(error))] * len(operations)
         missing = [Result("unknown")] * (len(operations) - len(results))
         self._answers.put(_Answer(indexes, [*results, *missing]))
+
+    def _checked(self) -> None:
+        """As no `Exception`: a provider that goes on after an error must not go on after this one."""
+        try:
+            self._may_write()
+        except Exception as error:
+            self._broken.set()
+            raise _NotOurs from error
 
     def _collect(self) -> None:
         """Waits for one answer and takes what else has come meanwhile, so that many small ones are recorded together."""
@@ -196,6 +217,8 @@ class _Run:
             answers.append(self._answers.get())
         self._in_flight -= len(answers)
         for answer in answers:
+            if answer.fatal:
+                raise answer.fatal
             for at, n in enumerate(answer.indexes):
                 self._take(n, answer.results[at] if answer.results else None)
 
@@ -249,6 +272,10 @@ class _Run:
     @property
     def _halted(self) -> bool:
         return self._stop.is_set() or self._broken.is_set()
+
+
+class _NotOurs(BaseException):
+    """Nothing may be written any more; its cause says why."""
 
 
 _BECAME = {"failed": "failed", "stale": "is stale", "skipped": "was skipped"}

@@ -1,12 +1,14 @@
 """The lock on live systems: one apply at a time for each.
 
 Invariant: a lock is a row with a fencing token that only grows. Whoever writes to the ledger in an apply's name shows its token in the same
-transaction, so that an apply which lost its lock (it slept longer than its lease) cannot write over what its successor recorded.
+transaction, so that an apply which lost its lock (it slept longer than its lease) cannot write over what its successor recorded. Before
+each write to a live system it looks whether the lock is still its own, so that it does nothing there either.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -22,6 +24,10 @@ _HOLDER_WITH = "SELECT lease, since, actor, host, machine, pid, started FROM org
 _TAKE = "INSERT INTO orgform_locks (system, token, lease, since, actor, host, machine, pid, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
+# Counts on while the machine sleeps, where there is such a clock; no clock that is set changes it.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class Lock:
     """A held lock; `token` is larger than that of every lock before it."""
 
@@ -31,16 +37,39 @@ class Lock:
         self._database = database
         self._lease = lease
         self._ended = threading.Event()
+        self._lost = False
+        self._shown = _elapsed()
+        self._asking = threading.Lock()
+
+    def check(self) -> None:
+        """Shows that the lock is still ours. Raises `LedgerError` when it was lost, or when that cannot be known. From any thread.
+
+        The ledger is asked only where nobody has shown it for half a lease: when this process stood still, or the ledger cannot be reached.
+        """
+        with self._asking:
+            if self._lost:
+                raise self._lost_error()
+            if _elapsed() - self._shown > self._lease / 2:
+                self._renew_now()
 
     def renew(self, connection: Connection) -> None:
         """Shows that the lock is still ours and prolongs its lease; inside a transaction. Raises `LedgerError` when it was lost."""
         until = self._database.now(connection) + self._lease
         kept = connection.run("UPDATE orgform_locks SET lease = ? WHERE token = ?", (until, self.token)).rowcount
         if kept != len(self.systems):
-            raise LedgerError(
-                f"the lock on {', '.join(self.systems)} was lost: its lease ran out and another apply took it; nothing more was written",
-                hint="run apply again when the other one has ended",
-            )
+            self._lost = True
+            raise self._lost_error()
+
+    def _lost_error(self) -> LedgerError:
+        return LedgerError(
+            f"the lock on {', '.join(self.systems)} was lost: its lease ran out and another apply took it; nothing more was written",
+            hint="run apply again when the other one has ended",
+        )
+
+    def _renew_now(self) -> None:
+        began = _elapsed()
+        self._with_own_connection(self.renew)
+        self._shown = began
 
     @contextmanager
     def kept(self) -> Iterator[Lock]:
@@ -58,9 +87,9 @@ class Lock:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._lease / 3):
-            # What goes wrong here shows in the next record, which renews by itself and does not suppress.
+            # What goes wrong here shows in the next check and the next record, which do not suppress.
             with suppress(LedgerError):
-                self._with_own_connection(self.renew)
+                self._renew_now()
 
     def _release(self) -> None:
         self._with_own_connection(lambda connection: connection.run("DELETE FROM orgform_locks WHERE token = ?", (self.token,)))
@@ -110,6 +139,10 @@ def _refuse_if_held(connection: Connection, system: str, now: float) -> None:
         f"{holder.actor} holds the lock on {system} since {since} (process {holder.pid} on {holder.host})",
         hint=f"wait until that apply has ended; if it died on another machine, its lock ends in {left:.0f} s",
     )
+
+
+def _elapsed() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def _iso(seconds: float) -> str:
