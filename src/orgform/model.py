@@ -132,7 +132,8 @@ class Change(Struct, frozen=True):
 
     `precondition` is the fingerprint of the managed fields of the live resource it was judged on; `None`: it must not exist.
     `because` are sentences for people. `moved_from` is the old address where the step renames. `undo` and `loses`: how far it can be
-    taken back, and what nothing brings back then; in the plan of an undo: how far this step does take back.
+    taken back, and what nothing brings back then; in the plan of an undo: how far this step does take back. `needs`: what must have been
+    done before, besides what references tell, so that nobody is locked out in between; another plan may do that.
     """
 
     action: Action
@@ -152,6 +153,7 @@ class Change(Struct, frozen=True):
     source: str = ""
     undo: Undoable = "reversible"
     loses: tuple[str, ...] = ()
+    needs: tuple[Address, ...] = ()
 
 
 class ManualStep(Struct, frozen=True):
@@ -259,7 +261,7 @@ class LeftField(Struct, frozen=True):
 
 class LeftAlone(Struct, frozen=True):
     """What an undo does not take back, and why. `run`: the later run that changed it, where one did; `override`: the words that let the
-    undo do it all the same, empty where nothing does."""
+    undo do it all the same, empty where nothing does: then it is `irreversible`."""
 
     target: str
     address: Address
@@ -270,6 +272,7 @@ class LeftAlone(Struct, frozen=True):
     run: str = ""
     override: str = ""
     label: str = ""
+    undo: Undoable = "reversible"
 
 
 class Undoes(Struct, frozen=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from orgform.codec import replace
 from orgform.errors import OrgformError, UsageError
 from orgform.kinds import Kinds, load_kinds
-from orgform.ledger import FROM_RUN, Ledger, RunInfo
+from orgform.ledger import FROM_RUN, PLANNED, Ledger, RunInfo
 from orgform.model import (
     Address,
     Attributes,
@@ -42,7 +42,6 @@ from orgform.running import MOST_ATTRIBUTED, Known, check_allowed, inputs_of
 from orgform.targets import OpenTarget, Snapshot
 
 NEW_ID = "its id: the platform gives it a new one"
-_PLANNED = "planned"
 
 
 def plan_undo(
@@ -61,7 +60,7 @@ def plan_undo(
     steps = [
         Step(c.change, c.live, sure=c.status == "done")
         for c in recorded
-        if c.status in ("done", _PLANNED) and not (c.status == "done" and c.detail in ALREADY)
+        if c.status in ("done", PLANNED) and not (c.status == "done" and c.detail in ALREADY)
     ]
     steps, later = _todays(steps, about, targets, ledger, kinds)
     snapshot = read_live(targets, None, listen)
@@ -235,9 +234,7 @@ def _touches(event: Event, paths: list[str]) -> bool:
     return any(before.get(name) != after.get(name) for name in names)
 
 
-def _told(
-    made: Plan, inverse: Inverse, undoes: Undoes, base: Mapping[Address, Base], live: Mapping[Address, Live], kinds: Kinds
-) -> Plan:
+def _told(made: Plan, inverse: Inverse, undoes: Undoes, base: Mapping[Address, Base], live: Mapping[Address, Live], kinds: Kinds) -> Plan:
     """The plan with the labels of an undo, and with what base gets of it."""
     wanted = {inverse.later_name(address): found for address, found in inverse.wanted.items()}
     with_ids = {kind_of(address) for address, found in live.items() if found.id}

@@ -191,10 +191,10 @@ class TestHistory:
             "origin": "new",
             "before": None,
             "after": {},
-            "fields": [],
+            "fields": (),
             "moved_from": None,
             "undo": "reversible",
-            "loses": [],
+            "loses": (),
         }
         assert (found["targets"], found["undone_by"]) == (["acme"], [])
         assert "cut off" in found["changes"][2]["detail"]

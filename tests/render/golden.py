@@ -10,7 +10,7 @@ from orgform.render import csv, github, html, markdown, text
 from tests.render import plans
 
 FOLDER = Path(__file__).parent / "golden"
-PLANS = ("nothing", "first", "everything", "hostile", "large")
+PLANS = ("nothing", "first", "everything", "hostile", "large", "undone")
 
 
 def pages() -> Iterator[tuple[str, Callable[[], str]]]:
@@ -32,6 +32,7 @@ def pages() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "access.csv", lambda: csv.access(plans.ACCESS)
     yield "history.txt", lambda: text.history(plans.HISTORY, color=False, width=80)
     yield "history.run.txt", lambda: text.history(plans.RUN, color=False, width=80)
+    yield "history.cut-off.txt", lambda: text.history(plans.UNDONE_RUN, color=False, width=80)
     yield "providers.txt", lambda: text.providers(plans.PROVIDERS, color=False, width=80)
     yield "providers.md", lambda: markdown.providers(plans.PROVIDERS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orgform.codec import to_builtins
+from orgform.codec import replace, to_builtins
 from orgform.diagnostics import Diagnostic, Source
 from orgform.model import (
     AccessDelta,
@@ -16,6 +16,8 @@ from orgform.model import (
     Estimate,
     FieldChange,
     GuardVerdict,
+    LeftAlone,
+    LeftField,
     ManualStep,
     Observed,
     Outcome,
@@ -23,6 +25,7 @@ from orgform.model import (
     PlanBase,
     PlanTarget,
     Report,
+    Undoes,
     Unmanaged,
 )
 
@@ -61,6 +64,7 @@ def delete(address: str, label: str = "", **attributes: Any) -> Change:
         precondition="sha256:22",
         risk="destructive",
         reversible=False,
+        undo="lossy",
         label=label,
     )
 
@@ -278,6 +282,55 @@ def hostile() -> Plan:
     )
 
 
+def undone() -> Plan:
+    """An undo of a run, a part of which was changed since."""
+    left = (
+        LeftAlone(
+            "acme",
+            Address("group/support"),
+            "create",
+            "membership/brand-x-us/group:support would go with it, which the run did not create",
+            override="--allow changed-since:group/support",
+            label="Support",
+        ),
+        LeftAlone(
+            "acme", Address("member/dan@acme.com"), "update", "it is gone since the run", label="Dan \x1b[2J|`x`", undo="irreversible"
+        ),
+        LeftAlone(
+            "acme",
+            Address("workspace/brand-x-us"),
+            "update",
+            "it was changed since the run",
+            (LeftField("name", "Brand X", "Brand X - US", "Brand X - <b>USA</b>"), LeftField("settings.timezone", None, "UTC", None)),
+            Attribution("dana@acme.com", "2026-11-20T14:02:11Z", "web console"),
+            override="--allow changed-since:workspace/brand-x-us",
+            label="Brand X",
+        ),
+        LeftAlone(
+            "acme",
+            Address("feature/beta"),
+            "update",
+            "it was changed since the run",
+            (LeftField("state", "enabled", "archived", "disabled"),),
+            Attribution("ci@acme.com", "2026-11-20T15:00:00Z", "orgform/ (run r9)"),
+            run="r9",
+            override="--allow changed-since:feature/beta",
+        ),
+    )
+    back = create("member/bob@acme.com", "Bob Roy", name="Bob Roy", role="admin")
+    return make(
+        base=PlanBase("run:20261120-140211-ab12cd", "12"),
+        changes=(
+            replace(back, undo="lossy", loses=("sessions, personal tokens and a pending invitation of the person", "its id: it is new")),
+            update("company/company", {"name": "Acme Inc"}, {"name": "Acme Corp"}, "name", label="Acme Inc"),
+            update("tag/brand-x-us/vip", {"color": "#ff0000"}, {"color": "#00ff00"}, "color", origin="conflict"),
+            replace(delete("workspace/brand-x-eu", "Brand X - EU", name="Brand X - EU"), loses=("everything stored in the workspace",)),
+            replace(delete("site/brand-x-us/main"), undo="irreversible", loses=("front has no API to create it again",)),
+        ),
+        undoes=Undoes("20261120-140211-ab12cd", "2026-11-20T14:02:11Z", "dana@acme.com", "partly", left, undone=1, not_done=3),
+    )
+
+
 DIAGNOSTICS: list[dict[str, Any]] = to_builtins(
     (
         Diagnostic(
@@ -355,6 +408,29 @@ HISTORY: dict[str, Any] = {
     ]
 }
 RUN: dict[str, Any] = {"runs": [{**HISTORY["runs"][1], "changes": REPORT["outcomes"][:2] + REPORT["outcomes"][-3:]}]}
+
+UNDONE_RUN: dict[str, Any] = {
+    "runs": [
+        {
+            **HISTORY["runs"][1],
+            "undoes": "r0",
+            "outcome": "interrupted",
+            "next": [
+                "`orgform undo r0` looks at the live system anew and does what is missing.",
+                "`orgform undo r1` takes back what it did.",
+            ],
+            "changes": [
+                *({"address": f"member/m{n:05}@acme.com", "action": "create", "status": "done"} for n in range(10_000)),
+                *({"address": f"tag/w/t{n:03}", "action": "delete", "status": "done"} for n in range(300)),
+                {"address": "group/support", "action": "update", "status": "failed", "detail": "409: no room"},
+                *(
+                    {"address": f"membership/w/m{n:05}@acme.com", "action": "create", "status": "unknown", "detail": "it was cut off"}
+                    for n in range(101)
+                ),
+            ],
+        }
+    ]
+}
 
 PROVIDERS: dict[str, Any] = {
     "front": {

@@ -250,6 +250,6 @@ def test_what_was_skipped_for_one_reason_is_counted() -> None:
     skipped = [{"action": "create", "status": "skipped", "address": f"member/u{n}@acme.com", "detail": "interrupted"} for n in range(1000)]
     failed = {"action": "delete", "status": "failed", "address": "member/x@acme.com", "detail": "quota"}
     page = tables.report({"run": "r1", "outcome": "interrupted", "outcomes": [*skipped, failed]}, color=False, width=80)
-    assert "... and 990 more skipped for this reason; orgform history r1 shows all" in page
+    assert "... and 990 more skipped for this reason; orgform history r1 --all shows all" in page
     assert "member/x@acme.com" in page
     assert len(page.splitlines()) < 40

@@ -9,34 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orgform.codec import Struct, decode, encode, to_builtins
+from orgform.codec import Struct, decode, encode
 from orgform.collector import paused_collector
 from orgform.errors import LedgerError
 from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
 from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
 from orgform.ledger.schema import bring_up_to_date, version_of_now
+from orgform.ledger.told import PLANNED, RecordedChange, in_full, in_short
 from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, PlanBase, Remember, kind_of
 
-PLANNED = "planned"
 #: what the base of an undo's plan came from: this and the run that it takes back
 FROM_RUN = "run:"
 
 NOTHING: Mapping[Address, Base] = {}
 
 _BEGIN = "INSERT INTO orgform_runs (run, started, actor, token, systems, tool_version, config_digest, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class RecordedChange(Struct, frozen=True):
-    """One change of a run, as the ledger has it. `live`: all attributes that the resource had before, where there was one.
-
-    `status` is an outcome's, or `planned`: the run was cut off before this one was recorded, it may or may not have been done.
-    """
-
-    change: Change
-    status: str
-    detail: str
-    live: Attributes | None = None
 
 
 class RunInfo(Struct, frozen=True):
@@ -121,18 +109,14 @@ class Ledger:
         """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; `changes` is how many were tried. An undo has
         `undoes`, too: the run that it took back.
 
-        With `run` (or the beginning of one): that one with `targets`, the names of its live systems, and `undone_by`, the runs that took
-        it back; `changes` is a list of outcomes with `before` and `after`. An unfinished run is `running` or `interrupted`.
+        With `run` (or the beginning of one): that one as `told.in_full` has it. An unfinished run is `running` or `interrupted`.
         """
         with self._reading() as connection:
             runs = _runs(connection, self._database) if connection else []
             if run is None:
-                return {"runs": [_public(r) for r in runs]}
-            only = _only(run, runs)
-            found = {**_public(only), "targets": sorted(only["systems"])}
-            found["undone_by"] = [r["run"] for r in reversed(runs) if r["undoes"] == found["run"]]
-            found["changes"] = [_told(c, found["outcome"]) for c in _recorded(connection, found["run"])] if connection else []
-            return {"runs": [found]}
+                return {"runs": [in_short(r) for r in runs]}
+            found = _only(run, runs)
+            return {"runs": [in_full(found, runs, _recorded(connection, found["run"]) if connection else [])]}
 
     def recorded(self, run: str) -> list[RecordedChange]:
         """The changes of a run with their pre-images, in the order of its plan."""
@@ -391,10 +375,6 @@ def undone_run(source: str) -> str | None:
     return source.removeprefix(FROM_RUN) if source.startswith(FROM_RUN) else None
 
 
-def _public(run: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in run.items() if name not in ("token", "systems") and not (name == "undoes" and value is None)}
-
-
 def _info(run: dict[str, Any]) -> RunInfo:
     return RunInfo(run["run"], run["started"], run["actor"], run["outcome"], run["systems"])
 
@@ -410,18 +390,6 @@ def _only(run: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 def _recorded(connection: Connection, run: str) -> list[RecordedChange]:
     rows = connection.run("SELECT change, status, detail, live FROM orgform_changes WHERE run = ? ORDER BY position", (run,))
     return [RecordedChange(decode(change, Change), status, detail, decode(live) if live else None) for change, status, detail, live in rows]
-
-
-def _told(recorded: RecordedChange, outcome: str) -> dict[str, Any]:
-    """An outcome with what it was about. `status` is `unknown` where the run was cut off, `planned` where it has not got so far."""
-    change = recorded.change
-    told: dict[str, Any] = to_builtins(Outcome(change.target, change.address, change.action, "skipped", recorded.detail, change.label))
-    told["status"] = recorded.status
-    if recorded.status == PLANNED and outcome != "running":
-        told["status"] = "unknown"
-        told["detail"] = "the run was cut off before this was recorded; the next plan shows whether it was done"
-    shown = ("origin", "before", "after", "fields", "moved_from", "undo", "loses")
-    return told | {name: to_builtins(getattr(change, name)) for name in shown}
 
 
 def _text(value: object) -> str | None:

@@ -222,6 +222,7 @@ class Inverse:
             run=later[-1].run if later and fields else "",
             override=override,
             label=change.label,
+            undo="reversible" if override else "irreversible",
         )
 
     # What hangs together

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from orgform.codec import replace
-from orgform.kinds import Kind, Kinds
+from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Change, Live, kind_of
 from orgform.planning.scope import TargetState
 
@@ -86,5 +86,5 @@ def _swept(parents: set[Address], live: Mapping[Address, Live], changed: set[Add
     return {owner: sorted(addresses) for owner, addresses in found.items()}
 
 
-def _keys(kind: Kind) -> tuple[object, ...]:
+def _keys(kind: Kind) -> tuple[Reference, ...]:
     return kind.key.references if kind.key else ()

@@ -1,4 +1,4 @@
-"""The smaller documents as text: a run's report, access, history, the capability matrix.
+"""The smaller documents as text: a run's report, access, the capability matrix.
 
 Invariant: a column is as wide as its widest cell as long as the page allows; the last column takes what is left.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from orgform.render.view import STYLE, SYMBOLS, moment
+from orgform.render.view import STYLE, SYMBOLS
 from orgform.render.words import Paint, clean, count, hang, pad, width_of, wrap
 
 Doc = Mapping[str, Any]
@@ -70,25 +70,28 @@ def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     paint, outcomes = Paint(color), doc.get("outcomes") or ()
     done = [o for o in outcomes if o.get("status") == "done"]
     rest = [o for o in outcomes if o.get("status") != "done"]
-    shown = [] if quiet else _visible(done)
-    lines = [line for o in shown for line in _outcome(o, paint, width)]
+    shown = [] if quiet else visible(done)
+    elsewhere = f"orgform history {clean(doc.get('run', ''))} --all shows all"
+    lines = [line for o in shown for line in outcome(o, paint, width)]
     if len(shown) < len(done) and not quiet:
-        lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more done; orgform history {clean(doc.get('run', ''))} shows all"))
-    run = clean(doc.get("run", ""))
-    for _, alike in groupby(rest, lambda o: (o.get("status"), o.get("detail"))):
-        several = list(alike)
-        lines.extend(line for o in several[:ALIKE_SHOWN] for line in _outcome(o, paint, width))
-        if len(several) > ALIKE_SHOWN:
-            more = (
-                f"  ... and {len(several) - ALIKE_SHOWN:,} more {several[0].get('status')} for this reason; orgform history {run} shows all"
-            )
-            lines.append(paint("dim", more))
+        lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more done; {elsewhere}"))
+    lines.extend(not_done(rest, paint, width, elsewhere))
     if lines:
         lines.append("")
     if sentence := _sentence(doc):
         lines.extend(hang("", sentence, width))
     lines.append(paint("bold", applied(outcomes)))
     return "".join(line + "\n" for line in lines)
+
+
+def not_done(outcomes: Sequence[Doc], paint: Paint, width: int, more: str) -> Iterator[str]:
+    """What was not done and why; of many for one reason the first. `more`: where the rest is shown."""
+    for _, alike in groupby(outcomes, lambda o: (o.get("status"), o.get("detail"))):
+        several = list(alike)
+        for o in several[:ALIKE_SHOWN]:
+            yield from outcome(o, paint, width)
+        if len(several) > ALIKE_SHOWN:
+            yield paint("dim", f"  ... and {len(several) - ALIKE_SHOWN:,} more {several[0].get('status')} for this reason; {more}")
 
 
 def _sentence(doc: Doc) -> str:
@@ -101,7 +104,7 @@ def _sentence(doc: Doc) -> str:
     return f"{UNDO_OUTCOMES.get(outcome, '')}{kept}".replace("RUN", clean(undoes.get("run", ""))).strip()
 
 
-def _visible(done: Sequence[Doc]) -> list[Doc]:
+def visible(done: Sequence[Doc]) -> list[Doc]:
     """All where they are few; else the first ones, and every delete."""
     if len(done) <= DONE_SHOWN + 5:
         return list(done)
@@ -109,7 +112,7 @@ def _visible(done: Sequence[Doc]) -> list[Doc]:
     return [o for o in done if o.get("action") == "delete" or id(o) in room]
 
 
-def _outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
+def outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
     action, status = str(o.get("action")), str(o.get("status"))
     word = DONE.get(action, action) if status == "done" else status
     label = f"{clean(o['label'])}  " if o.get("label") else ""
@@ -130,36 +133,6 @@ def access(items: Sequence[Doc], *, color: bool, width: int) -> str:
     if not body:
         return "Nobody has access.\n"
     return table(("MEMBER", "WORKSPACE", "ROLE", "PATH"), body, color=color, width=width) + f"\n{people}, {count(len(body), 'grant')}.\n"
-
-
-def history(doc: Doc, *, color: bool, width: int) -> str:
-    """Runs, newest first; a run whose `changes` are listed is shown change by change."""
-    runs = doc.get("runs") or ()
-    if not runs:
-        return "Nothing was applied yet.\n"
-    body = [
-        (
-            clean(r.get("run", "")),
-            moment(r.get("started") or ""),
-            moment(r.get("finished") or "") or "-",
-            clean(r.get("outcome") or "running"),
-            _number(r.get("changes")),
-            clean(r.get("actor", "")),
-        )
-        for r in runs
-    ]
-    text = table(("RUN", "STARTED", "FINISHED", "OUTCOME", "CHANGES", "ACTOR"), body, color=color, width=width)
-    paint = Paint(color)
-    for run in runs:
-        changes = run.get("changes")
-        if isinstance(changes, (list, tuple)):
-            text += "\n" + "".join(line + "\n" for o in changes for line in _outcome(o, paint, width))
-    return text
-
-
-def _number(changes: object) -> str:
-    number = len(changes) if isinstance(changes, (list, tuple)) else changes
-    return f"{number:,}" if isinstance(number, int) else "-"
 
 
 def providers(doc: Doc, *, color: bool, width: int) -> str:

@@ -51,7 +51,7 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
     _check_usage(paper, plan_file, yes, {"base": base, "destroy": destroy, **values})
     options, saved = chosen(values), _saved(paper, plan_file) if plan_file else None
     with Watch(paper) as watch, Interrupts() as interrupts:
-        approve = _Approval(paper, watch, interrupts, asks=not (yes or saved), shows=saved is None)
+        approve = Approval(paper, watch, interrupts, asks=not (yes or saved), shows=saved is None)
         try:
             made, report = app.apply(
                 options,
@@ -71,6 +71,7 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
     if not approve.asked:
         approve.show(made)
     show.report(paper, report, made)
+    show.after_undo(paper, report, made)
     return CODES.get(report.outcome, EXIT_FAILED)
 
 
@@ -95,7 +96,7 @@ def _check_usage(paper: Screen, plan_file: Path | None, yes: bool, values: dict[
         )
 
 
-class _Approval:
+class Approval:
     """Shows the plan, asks where that is due, and tells the interrupts that writing begins."""
 
     def __init__(self, paper: Screen, watch: Watch, interrupts: Interrupts, *, asks: bool, shows: bool) -> None:

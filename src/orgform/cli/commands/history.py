@@ -11,9 +11,13 @@ from orgform.cli.options import CONFIG, SCREEN, chosen, common, screen
 
 @click.command("history")
 @click.argument("run", required=False)
+@click.option("--all", "everything", is_flag=True, help="Of RUN every change, however many there are.")
 @common(*CONFIG, "ledger", *SCREEN, formats=("text", "json"))
-def command(run: str | None, **values: Any) -> int:
-    """Show the runs, newest first; with RUN that one, change by change."""
+def command(run: str | None, everything: bool, **values: Any) -> int:
+    """Show the runs, newest first; with RUN that one: what was done, what was not and why, and how to go on.
+
+    RUN may be the beginning of a run's name. --format json has each change with its values before and after.
+    """
     from orgform import app
     from orgform.codec import encode_pretty
 
@@ -23,5 +27,5 @@ def command(run: str | None, **values: Any) -> int:
     else:
         from orgform.render import text
 
-        paper.result(text.history(found, color=paper.color, width=paper.width))
+        paper.result(text.history(found, color=paper.color, width=paper.width, everything=everything))
     return 0

@@ -1,0 +1,96 @@
+"""Runs as text: a table of all, or one of them with what was done, what was not and why, and how to go on.
+
+Invariant: whatever is left out is counted, and what was not done is never left out without its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orgform.render.tables import DONE, not_done, outcome, table, visible
+from orgform.render.view import kind_of, moment
+from orgform.render.words import Paint, clean, count, hang, listing, noun
+
+Doc = Mapping[str, Any]
+HEAD = ("RUN", "STARTED", "FINISHED", "OUTCOME", "CHANGES", "ACTOR")
+#: of a run with more changes than this, those that are done are counted by kind
+EACH = 200
+
+
+def history(doc: Doc, *, color: bool, width: int, everything: bool = False) -> str:
+    """Runs, newest first; a run whose `changes` are listed is shown change by change. `everything`: none is left out."""
+    runs = doc.get("runs") or ()
+    if not runs:
+        return "Nothing was applied yet.\n"
+    text = table(HEAD, [_row(r) for r in runs], color=color, width=width)
+    page = _Page(Paint(color), width, everything)
+    listed = [r for r in runs if isinstance(r.get("changes"), (list, tuple))]
+    return text + "".join("\n" + "".join(line + "\n" for line in page.run(r)) for r in listed)
+
+
+def _row(run: Doc) -> tuple[str, ...]:
+    undoes = f" (undo of {clean(run['undoes'])})" if run.get("undoes") else ""
+    return (
+        clean(run.get("run", "")),
+        moment(run.get("started") or ""),
+        moment(run.get("finished") or "") or "-",
+        clean(run.get("outcome") or "running"),
+        _number(run.get("changes")),
+        clean(run.get("actor", "")) + undoes,
+    )
+
+
+class _Page:
+    def __init__(self, paint: Paint, width: int, everything: bool) -> None:
+        self.paint, self.width, self.everything = paint, width, everything
+
+    def run(self, run: Doc) -> Iterator[str]:
+        changes: Sequence[Doc] = run["changes"]
+        rest = [c for c in changes if c.get("status") != "done"]
+        done = [c for c in changes if c.get("status") == "done"]
+        if rest:
+            yield self.paint("bold", f"Not done ({len(rest):,})")
+            yield from self._rest(rest)
+            yield ""
+        if done:
+            yield self.paint("bold", f"Done ({len(done):,})")
+            yield from self._done(done)
+            yield ""
+        for sentence in run.get("next") or ():
+            yield from hang("", clean(sentence), self.width)
+
+    def _rest(self, rest: Sequence[Doc]) -> Iterator[str]:
+        if self.everything:
+            for change in rest:
+                yield from outcome(change, self.paint, self.width)
+        else:
+            yield from not_done(sorted(rest, key=_reason), self.paint, self.width, "--all shows all")
+
+    def _done(self, done: Sequence[Doc]) -> Iterator[str]:
+        shown = done if self.everything else visible(done) if len(done) <= EACH else []
+        for change in shown:
+            yield from outcome(change, self.paint, self.width)
+        if not shown:
+            yield from self._counted(done)
+        if len(shown) < len(done):
+            yield self.paint("dim", f"  ... {len(done) - len(shown):,}{' more' if shown else ''}, one by one with --all")
+
+    def _counted(self, done: Sequence[Doc]) -> Iterator[str]:
+        found: dict[str, Counter[str]] = {}
+        for change in done:
+            found.setdefault(kind_of(change), Counter())[DONE.get(str(change.get("action")), "done")] += 1
+        for kind, verbs in sorted(found.items()):
+            yield f"  {count(verbs.total(), noun(kind))}: {listing(f'{number:,} {verb}' for verb, number in verbs.items())}"
+
+
+def _reason(change: Doc) -> tuple[str, str]:
+    """Alike together: failures first, then what follows from them."""
+    order = {"failed": "0", "stale": "1", "unknown": "2", "skipped": "3"}
+    return order.get(str(change.get("status")), "4"), str(change.get("detail"))
+
+
+def _number(changes: object) -> str:
+    number = len(changes) if isinstance(changes, (list, tuple)) else changes
+    return f"{number:,}" if isinstance(number, int) else "-"
