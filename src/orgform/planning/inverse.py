@@ -410,12 +410,17 @@ def renamed(steps: Sequence[Step], renames: Mapping[Address, Address], kinds: Ki
             c.origin,
             attributes(c.address, c.before),
             attributes(c.address, c.after),
-            moved_from=name_after(c.moved_from, renames, kinds) if c.moved_from else None,
+            moved_from=_old_name(c.moved_from, renames, kinds),
             label=c.label,
             loses=c.loses,
         )
         found.append(Step(change, attributes(c.address, step.live), step.sure))
     return found
+
+
+def _old_name(old: Address | None, renames: Mapping[Address, Address], kinds: Kinds) -> Address | None:
+    """A name that something had once: nothing that bears it now is meant, but what it stood under may be called otherwise."""
+    return None if old is None else name_after(old, {a: new for a, new in renames.items() if a != old}, kinds)
 
 
 def _set_since(made: Attributes, live: Attributes, kind: Kind) -> Iterator[LeftField]:
