@@ -213,10 +213,14 @@ class Cost(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True):
-    """`seconds` at the target's known rate and latency; 0 where nothing is to do."""
+    """`seconds` at the target's known rate and latency; 0 where nothing is to do.
+
+    `quota_percent`: the calls as percent of what a live system allows in a minute (of the one where it is most); None where none is known.
+    """
 
     api_calls: int = 0
     seconds: float = 0.0
+    quota_percent: float | None = None
 
 
 class PlanBase(Struct, frozen=True):

@@ -35,13 +35,13 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: F
     from orgform.providers import find_spec, spec_names
 
     # What git holds is what was applied: a grant that has run out since must be in base, or nobody would ever take it away.
-    today = date.min if git_ref else (options.today or date.today())
+    judged_by = date.min if git_ref else today(options)
     return load_config(
         options.folder,
         kinds=kinds,
         specs=find_spec,
         spec_names=spec_names,
-        today=today,
+        today=judged_by,
         env=options.env,
         variables=options.variables,
         var_files=options.var_files,
@@ -49,6 +49,11 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: F
         files=GitFiles(options.folder, git_ref) if git_ref else files,
         cache=None if git_ref or files else cache_folder(os.environ),
     )
+
+
+def today(options: Options) -> date:
+    """The day that `until` is judged by: what was asked for, else the one where this runs."""
+    return options.today or date.today()
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path | None:
@@ -80,7 +85,7 @@ def opened_targets(
     """`run`: of an apply, so that the live systems know which one wrote."""
     from orgform.targets import Opening, open_targets
 
-    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm, run)
+    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm, run, options.reserve)
     with open_targets(config, options.targets, opening) as targets:
         yield targets
 

@@ -15,6 +15,8 @@ from orgform.codec import Struct
 class Options(Struct, frozen=True):
     """What the common options choose. `today`: the day `until` is judged by (None: the real one).
 
+    `reserve`: percent of a live system's quota that is left to others.
+
     `only` are address globs; `allow` are `GUARD:ADDRESS_GLOB`; `allow_destroy` address globs; `allow_target` `NAME=ORIGIN`.
     `ledger`: a file or database URL (None: `ORGFORM_LEDGER`, else `.orgform/ledger.db` in the config folder).
     """
@@ -28,6 +30,7 @@ class Options(Struct, frozen=True):
     today: date | None = None
     parallelism: int = 10
     max_wait: float = 30.0
+    reserve: float = 0.0
     ledger: str | None = None
     allow: tuple[str, ...] = ()
     allow_destroy: tuple[str, ...] = ()

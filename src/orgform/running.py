@@ -14,7 +14,7 @@ from orgform.codec import Struct, digest, replace
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
-from orgform.opening import actor, load, read_live
+from orgform.opening import actor, load, read_live, today
 from orgform.options import Listener, Options, Progress
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ def inputs_of(
         allow_destroy=options.allow_destroy,
         config_digest=config.digest,
         expired=config.expired,
+        today=today(options).isoformat(),
+        reserve=options.reserve,
+        until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
         tool_version=__version__,
         diagnostics=config.diagnostics,
     )
@@ -267,6 +270,7 @@ def execute(
         parallelism=options.parallelism,
         listen=news,
         stop=stop,
+        may_write=lock.check,
     )
     recorder.finish(report.outcome)
     return report

@@ -55,6 +55,7 @@ class Opening(Struct, frozen=True):
     allow_target: tuple[str, ...] = ()
     confirm: Confirm | None = None
     run: str = ""
+    reserve: float = 0.0
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         return resolve(reference, opening.folder, os.environ)
 
     with shown_without_secrets():
-        context = TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run)
+        context = TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run, opening.reserve)
         provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
     return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))

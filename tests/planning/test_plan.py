@@ -113,7 +113,7 @@ def test_the_estimate_counts_pages_and_batches_at_the_targets_rate() -> None:
     can = Capabilities(kinds=able, batch=2, page=2, seconds_per_call=0.5, requests_per_minute=60)
     live = {f"workspace/w{i}": {} for i in range(5)}
     made = plan({**live, "workspace/a": {}, "workspace/b": {}, "workspace/c": {}}, live, live, state=target(capabilities=can))
-    assert (made.estimate.api_calls, made.estimate.seconds) == (3 + 1 + 2, 6.0)
+    assert (made.estimate.api_calls, made.estimate.seconds, made.estimate.quota_percent) == (3 + 1 + 2, 6.0, 10.0)
     assert plan(live, live, live).estimate.api_calls == 0
 
 

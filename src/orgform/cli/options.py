@@ -31,14 +31,17 @@ class Day(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             return self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, for example 2027-01-31", param, ctx)
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds; `nan` is in every range, and no number."""
+class Number(click.FloatRange):
+    """`nan` is in every range, and no number."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number: float = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value} is no number", param, ctx)
         return number
+
+
+Seconds = Percent = Number
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -102,6 +105,14 @@ OPTIONS: dict[str, Callable[[F], F]] = {
         metavar="SECONDS",
         help="Longest wait that a busy live system may ask for before a call fails.",
     ),
+    "reserve": click.option(
+        "--reserve",
+        type=Percent(0, 99),
+        default=0,
+        show_default=True,
+        metavar="PERCENT",
+        help="Part of a live system's quota of calls that is left to others.",
+    ),
     "ledger": click.option(
         "--ledger", metavar="FILE|URL", help="Where it is remembered what was applied (.orgform/ledger.db in the config folder)."
     ),
@@ -131,7 +142,7 @@ OPTIONS: dict[str, Callable[[F], F]] = {
 }
 
 CONFIG = ("dir", "env", "var", "var-file")
-LIVE = ("target", "parallelism", "max-wait", "ledger", "allow-target")
+LIVE = ("target", "parallelism", "max-wait", "reserve", "ledger", "allow-target")
 SCREEN = ("no-color", "quiet")
 
 

@@ -71,8 +71,9 @@ def estimate(changes: Sequence[Change], inputs: PlanInputs, scope: Scope) -> Est
     live = Counter(map(kind_of, scope.live))
     writes = Counter(change.target for change in changes)
     calls = {name: _calls(target, live, writes[name]) for name, target in inputs.targets.items()}
-    seconds = sum(_seconds(inputs.targets[name], count) for name, count in calls.items())
-    return Estimate(sum(calls.values()), round(seconds, 1))
+    seconds = sum(_seconds(inputs.targets[name], count, inputs.reserve) for name, count in calls.items())
+    shares = [count * 100 / limit for name, count in calls.items() if (limit := inputs.targets[name].capabilities.requests_per_minute)]
+    return Estimate(sum(calls.values()), round(seconds, 1), round(max(shares), 1) if shares else None)
 
 
 def _calls(target: TargetState, live: Counter[str], writes: int) -> int:
@@ -82,7 +83,9 @@ def _calls(target: TargetState, live: Counter[str], writes: int) -> int:
     return pages + math.ceil(writes / can.batch)
 
 
-def _seconds(target: TargetState, calls: int) -> float:
+def _seconds(target: TargetState, calls: int, reserve: float) -> float:
+    """At our part of the quota, or as long as the calls take, whichever is longer."""
     can = target.capabilities
-    limited = calls * 60 / can.requests_per_minute if can.requests_per_minute else 0.0
+    ours = max(1.0, can.requests_per_minute * (100 - reserve) / 100) if can.requests_per_minute else math.inf
+    limited = calls * 60 / ours
     return max(calls * can.seconds_per_call, limited)

@@ -57,6 +57,8 @@ class PlanInputs(Struct, frozen=True):
     """Everything that a plan is made from. `base` is `None` where nothing is known of what was last applied: nothing is deleted then.
 
     `only`: address globs; `allow`: `GUARD:ADDRESS_GLOB`; `allow_destroy`: address globs; `expired`: what `until` took out, with its day.
+    `reserve`: percent of the quotas that is left to others.
+    `today` is the day that is planned for, YYYY-MM-DD (empty: nothing runs out soon), and `until` the last day of what has one.
     `events`: what the platforms' audit logs say of what drifted, newest first; `attributions`: where they say no more than who was last.
     """
 
@@ -76,6 +78,9 @@ class PlanInputs(Struct, frozen=True):
     events: dict[Address, list[Event]] = {}
     config_digest: str = ""
     expired: dict[Address, str] = {}
+    today: str = ""
+    reserve: float = 0.0
+    until: dict[Address, str] = {}
     tool_version: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
 

@@ -36,7 +36,8 @@ class Capabilities(Struct, frozen=True):
     """`kinds`: absent means the platform has no such thing; `None` means every kind there is, by API.
 
     `batch`: operations that one write call may hold (1: no batch). `page`: resources a list answer holds at most.
-    `requests_per_minute`: None where no limit is known. `seconds_per_call`: what the estimate counts with.
+    `requests_per_minute`: None where no limit is known. `seconds_per_call`: what the estimate counts with. `sign_in_verified_domain`:
+    people sign in only with an address at a domain that is verified.
     """
 
     kinds: dict[str, KindCapability] | None = None
@@ -46,6 +47,7 @@ class Capabilities(Struct, frozen=True):
     seconds_per_call: float = 0.1
     audit_log: bool = False
     optimistic_locking: bool = False
+    sign_in_verified_domain: bool = False
 
     def of(self, kind: str) -> KindCapability | None:
         return KindCapability() if self.kinds is None else self.kinds.get(kind)
@@ -184,6 +186,8 @@ class TargetContext(Struct, frozen=True):
     secret: Callable[[str], str]
     max_wait: float = 30.0
     run: str = ""
+    #: percent of the system's quota that is left to others
+    reserve: float = 0.0
 
 
 class ProviderSpec(Struct, frozen=True):

@@ -28,6 +28,7 @@ import httpx
 
 from orgform.codec import DecodeError, Struct, decode, encode
 from orgform.errors import ProviderError, ReadFailed
+from orgform.providers.pace import Pace
 from orgform.redaction import redact
 from orgform.urls import origin_of
 
@@ -119,12 +120,16 @@ class Session:
         user_agent: str = _USER_AGENT,
         headers: Mapping[str, str] | None = None,
         ca: Path | None = None,
+        reserve: float = 0.0,
+        requests_per_minute: int | None = None,
     ) -> None:
         """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust in place of the usual.
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side;
-        `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked.
+        `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked. `reserve`: percent of the quota that is left
+        to others, of `requests_per_minute` where the other side does not tell it.
         """
+        self._pace = Pace(reserve, requests_per_minute)
         self._base = _parsed(base_url)
         self.origin = _origin(self._base)
         self._headers = {
@@ -240,10 +245,12 @@ class Session:
 
     def _got(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
         """One exchange, in the bounds of time and size."""
+        self._pace.wait()
         client, deadline = self._client()
         deadline.start(self._whole)
         with client.stream(method, url, content=content, headers=headers, extensions={"trace": deadline.trace}) as response:
             told = dict(response.headers)
+            self._pace.told(told)
             body = response.content if response.is_closed else bounds.whole(response.iter_raw(), told, self._largest)
             return _Got(response.status_code, response.reason_phrase, told, body)
 

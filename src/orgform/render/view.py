@@ -227,7 +227,9 @@ def estimate(doc: Doc) -> str:
     """`About 12 API calls, 3 seconds.`, empty where nothing is to do."""
     numbers = doc.get("estimate") or {}
     calls, seconds = int(numbers.get("api_calls") or 0), float(numbers.get("seconds") or 0)
-    return f"About {count(calls, 'API call')}, {duration(seconds)}." if calls else ""
+    quota = numbers.get("quota_percent")
+    share = f", {float(quota):.0f} % of what a minute allows" if quota is not None else ""
+    return f"About {count(calls, 'API call')}, {duration(seconds)}{share}." if calls else ""
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from orgform.errors import ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address
 from orgform.providers.base import Provider, TargetContext
-from orgform.providers.http import HttpError, Session
+from orgform.providers.http import Answer, HttpError, Session
 from orgform.providers.orgform.client import AdminApi, client_name
 
 # The company whose system is named by the URL alone: the one of a server that needs no tokens.
@@ -34,16 +34,17 @@ def open_remote(context: TargetContext) -> Provider:
     url = str(context.options["url"]).rstrip("/")
     token = context.secret("token") if "token" in context.options else None
     ca = context.folder / context.options["ca"] if "ca" in context.options else None
-    session = Session(url, token=token, max_wait=context.max_wait, user_agent=client_name(context.run), ca=ca)
+    session = Session(url, token=token, max_wait=context.max_wait, user_agent=client_name(context.run), ca=ca, reserve=context.reserve)
     capabilities = replace(remote.capabilities, batch=int(context.options.get("batch", remote.capabilities.batch)))
     if token is None:
         return AdminApi(session, context.kinds, capabilities, url, run=context.run)
     try:
-        known = _asked(session)
+        known, limit = _asked(session)
     except HttpError as e:
         session.close()
         message, hint = _explained(e, url)
         raise ReadFailed(f"target {context.name}: {message}", hint=hint) from e
+    capabilities = replace(capabilities, requests_per_minute=limit)
     system = url if known.company == DEFAULT_COMPANY else f"{url}#{known.company}"
     return AdminApi(
         session,
@@ -56,9 +57,11 @@ def open_remote(context: TargetContext) -> Provider:
     )
 
 
-def _asked(session: Session) -> Whoami:
-    known: Whoami = session.request("GET", "/v1/whoami", idempotent=True, type=Whoami).value
-    return known
+def _asked(session: Session) -> tuple[Whoami, int | None]:
+    """Who we are, and how many requests a minute the server takes of us, where it has a limit."""
+    answer: Answer[Whoami] = session.request("GET", "/v1/whoami", idempotent=True, type=Whoami)
+    limit = answer.headers.get("ratelimit-limit", "")
+    return answer.value, int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 10 and int(limit) else None
 
 
 def _own(kinds: Kinds, member: str | None) -> Address | None:
