@@ -8,15 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from orgform.kinds import Kinds
 from orgform.server import Store
-from orgform.server.operations import Ask, prepare
+from orgform.server.operations import Ask, perform, prepare
+from orgform.server.service import _answer
 from orgform.server.shape import Shapes
 from orgform.server.store import StoreError
 from orgform.server.together import Together, Write
 from orgform.server.work import Caller, Work
-from tests.server.conftest import Api
+from tests.server.conftest import COMPANIES, Api
 
 PEOPLE = 12
 
@@ -82,22 +84,22 @@ def write(shapes: Shapes, company: str, key: str, do: Callable[[Work], Any]) -> 
     return Write(Caller(company, "dana@acme.com"), prepare(shapes, Ask("create", "workspaces", key)), (), do)
 
 
-def test_a_bug_that_one_runs_into_is_not_the_others(api: Api, store: Store, kinds: Kinds) -> None:
-    from orgform.server.operations import perform
-    from orgform.server.service import _answer
+def made(shapes: Shapes, company: str, key: str) -> Write:
+    """A good one."""
+    found = write(shapes, company, key, lambda work: _answer(work, found.prepared, perform(work, found.prepared)))
+    return found
 
+
+def test_a_bug_that_one_runs_into_is_not_the_others(api: Api, store: Store, kinds: Kinds) -> None:
     shapes = Shapes(kinds)
     together = Together(store, shapes, invite=False)
-
-    def made(key: str) -> Write:
-        found = write(shapes, api.company, key, lambda work: _answer(work, found.prepared, perform(work, found.prepared)))
-        return found
 
     def broken(work: Work) -> Any:
         perform(work, bad.prepared)
         raise ZeroDivisionError("a bug")
 
-    good, bad, other = made("good"), write(shapes, api.company, "bad", broken), made("other")
+    good, other = (made(shapes, api.company, key) for key in ("good", "other"))
+    bad = write(shapes, api.company, "bad", broken)
     together._settle([good, bad, other])
     assert (good.settled().status, other.settled().status) == (201, 201)
     with pytest.raises(ZeroDivisionError):
@@ -106,27 +108,91 @@ def test_a_bug_that_one_runs_into_is_not_the_others(api: Api, store: Store, kind
 
 
 def test_what_the_database_refuses_of_one_is_not_refused_of_the_others(api: Api, store: Store, kinds: Kinds) -> None:
-    from orgform.server.operations import perform
-    from orgform.server.service import _answer
-
     shapes = Shapes(kinds)
     together = Together(store, shapes, invite=False)
-
-    def made(key: str) -> Write:
-        found = write(shapes, api.company, key, lambda work: _answer(work, found.prepared, perform(work, found.prepared)))
-        return found
 
     def poisoned(work: Work) -> Any:
         answer = _answer(work, bad.prepared, perform(work, bad.prepared))
         work.event("create", None, None, None)  # type: ignore[arg-type]  # what no row can hold
         return answer
 
-    good, bad, other = made("good"), write(shapes, api.company, "bad", poisoned), made("other")
+    good, other = (made(shapes, api.company, key) for key in ("good", "other"))
+    bad = write(shapes, api.company, "bad", poisoned)
     together._settle([good, bad, other])
     assert (good.settled().status, other.settled().status) == (201, 201)
     with pytest.raises(StoreError):
         bad.settled()
     assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
+
+
+def test_a_statement_that_fails_is_told_as_the_database_s_and_fails_nobody_else(api: Api, store: Store, kinds: Kinds) -> None:
+    """PostgreSQL takes nothing more in such a transaction: what others did in it before and after is done again."""
+    shapes = Shapes(kinds)
+    together = Together(store, shapes, invite=False)
+
+    def failing(work: Work) -> Any:
+        work.connection.execute(sa.text("SELECT nothing_like_it FROM companies"))
+
+    good, other = (made(shapes, api.company, key) for key in ("good", "other"))
+    bad = write(shapes, api.company, "bad", failing)
+    together._settle([good, bad, other])
+    assert (good.settled().status, other.settled().status) == (201, 201)
+    with pytest.raises(StoreError, match="nothing_like_it"):
+        bad.settled()
+    assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
+
+
+def test_a_connection_that_breaks_is_lost_for_all_of_them(postgres: Store, kinds: Kinds) -> None:
+    shapes = Shapes(kinds)
+    together = Together(postgres, shapes, invite=False)
+    company = f"company-{next(COMPANIES)}"
+
+    def cut(work: Work) -> Any:
+        work.connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    group = [made(shapes, company, "a"), write(shapes, company, "b", cut), made(shapes, company, "c")]
+    together._settle(group)
+    for one in group:
+        with pytest.raises(StoreError) as caught:
+            one.settled()
+        assert caught.value.lost
+    assert postgres.page(company, "workspace", after="", limit=1).total == 0
+
+
+@pytest.mark.parametrize("where", ["prefetch", "flush"])
+def test_a_bug_outside_of_the_operations_is_not_the_others_either(
+    api: Api, store: Store, kinds: Kinds, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    shapes = Shapes(kinds)
+    together = Together(store, shapes, invite=False)
+    group = {key: made(shapes, api.company, key) for key in ("good", "bad", "other")}
+    known: Any = getattr(Work, where)
+
+    def broken(self: Work, *addresses: Any) -> Any:
+        asked = list(addresses[0]) if addresses else list(self._changed)
+        if "workspace/bad" in asked:
+            raise ZeroDivisionError("a bug")
+        return known(self, *([asked] if addresses else []))
+
+    monkeypatch.setattr(Work, where, broken)
+    together._settle(list(group.values()))
+    monkeypatch.undo()
+    assert (group["good"].settled().status, group["other"].settled().status) == (201, 201)
+    with pytest.raises(ZeroDivisionError):
+        group["bad"].settled()
+    assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
+
+
+def test_who_comes_behind_more_than_one_transaction_takes_is_done_too(
+    api: Api, store: Store, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orgform.server.together.MOST", 2)
+    shapes = Shapes(kinds)
+    together = Together(store, shapes, invite=False)
+    waiting = [made(shapes, api.company, f"w{n}") for n in range(5)]
+    together._waiting[api.company].extend(waiting)
+    assert together.done(made(shapes, api.company, "last")).status == 201
+    assert [one.settled().status for one in waiting] == [201] * 5
 
 
 def test_an_interrupted_writer_leaves_nobody_without_an_answer(api: Api, store: Store, kinds: Kinds) -> None:

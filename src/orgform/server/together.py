@@ -10,6 +10,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from orgform.codec import Struct
 from orgform.server.answers import Answer
 from orgform.server.operations import Prepared, prefetch
@@ -62,23 +64,24 @@ class Together:
         waiting = self._waiting[company]
         waiting.append(write)
         with self._turns[company]:
-            if write.waits:
-                group, waiting[:MOST] = waiting[:MOST], []
+            while write.waits:
+                group = waiting[:MOST]
+                del waiting[: len(group)]  # others may have come behind them meanwhile
                 self._settle(group)
         return write.settled()
 
     def _settle(self, group: Sequence[Write]) -> None:
         try:
             self._commit(group)
-        except StoreError as e:
+        except Exception as e:
             self._settle_apart(group, e)
         except BaseException:
             self._settle_apart(group, StoreError("the write was cut off before it was done", busy=True))
             raise
 
-    def _settle_apart(self, group: Sequence[Write], error: StoreError) -> None:
+    def _settle_apart(self, group: Sequence[Write], error: Exception) -> None:
         """A database that is busy or gone is so for everybody; anything else may be the fault of one of them."""
-        alone = len(group) == 1 or error.busy or error.lost
+        alone = len(group) == 1 or (isinstance(error, StoreError) and (error.busy or error.lost))
         for write in group:
             write.answer = None
             write.error = error if alone else None
@@ -100,14 +103,16 @@ class Together:
 
     @staticmethod
     def _tried(work: Work, write: Write) -> Answer | Exception:
-        """A bug that one write runs into is not the others'; what it did so far is undone."""
+        """A bug that one write runs into is not the others': what it did so far is undone. What the database says, though, is the whole
+        transaction's.
+        """
         work.caller = write.caller
         mark = work.mark()
         try:
             return write.do(work)
         except Problem as e:
             return e
-        except StoreError:
+        except (StoreError, SQLAlchemyError):
             raise
         except Exception as e:
             work.undo_to(mark)
