@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -208,6 +209,35 @@ def test_every_fault_of_a_body_comes_at_once(company: Api) -> None:
     answer = company.make("workspace/a", {"name": 5, "region": "", "labels": {"x": 1}})
     assert {e["pointer"] for e in answer.json()["errors"]} == {"/attributes/name", "/attributes/region", "/attributes/labels/x"}
     assert answer.json()["detail"].endswith("(and 2 more)")
+
+
+MANY = 40_000
+WRONG: dict[str, dict[str, Any]] = {
+    "unknown attributes": create("workspaces", "a", name="A", **{f"x{n}": 1 for n in range(MANY)}),
+    "nulls for what cannot be": create("workspaces", "a", name="A", settings={f"x{n}": None for n in range(MANY)}),
+    "numbers for words": create("groups", "g", members=list(range(6 * MANY))),
+    "a map of numbers": create("workspaces", "a", name="A", labels={f"x{n}": 1 for n in range(3 * MANY)}),
+    "no addresses": create("groups", "g", members=[f"x{n}" for n in range(MANY)]),
+    "nobody": create("groups", "g", members=[f"x{n}@acme.com" for n in range(MANY)]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_body_that_is_wrong_throughout_is_refused_in_little_time_and_few_words(company: Api, name: str) -> None:
+    """To look for every fault took minutes, in which nobody else was answered, and some answers were larger than the body."""
+    body = encode(WRONG[name]["body"])
+    began = time.process_time()
+    answer = company.post(WRONG[name]["path"], content=body, headers=JSON)
+    assert time.process_time() - began < 5
+    assert answer.status_code == 422
+    assert 1 <= len(answer.json()["errors"]) <= 20
+    assert len(answer.content) < 10_000
+
+
+def test_many_values_and_one_fault(company: Api) -> None:
+    words: list[Any] = [f"x{n}@acme.com" for n in range(1000)]
+    answer = company.make("group/g", {"members": [*words, 5]})
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/attributes/members/1000", "schema")]
 
 
 def test_a_value_of_a_hundred_levels_is_kept(company: Api) -> None:

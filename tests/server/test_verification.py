@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from orgform.server.log import Log
 from orgform.server.shape import Shapes
 from orgform.server.store import StoreError, now, time_text
 from orgform.server.sweep import sweeping
-from orgform.server.verification import AT_ONCE, Resolver, Verification, expire
+from orgform.server.verification import AT_ONCE, Found, Resolver, Verification, expire
 from orgform.testing.server import running_server
 from tests.dnsserver import Names, closed_port, running_dns
 from tests.server.conftest import COMPANIES, Api
@@ -359,6 +360,34 @@ def test_the_same_request_again_has_the_same_answer(api: Api, dns: Names) -> Non
     assert looked.json()["observed"]["status"] == "verified"
     assert api.post("/v1/domains/acme.com/verify", headers={"idempotency-key": "two"}).content == looked.content
     assert api.post("/v1/domains/acme.com/verify", headers={"idempotency-key": "é".encode()}).status_code == 400
+
+
+class Meeting(Resolver):
+    """Both who ask are answered when both have asked."""
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1:1")
+        self.both = threading.Barrier(2, timeout=20)
+
+    def texts(self, name: str) -> Found:
+        self.both.wait()
+        return Found(problem=f"{name} was looked up")
+
+
+@pytest.mark.parametrize(("bodies", "statuses"), [((b"{}", b"{}"), [200, 200]), ((b"{}", b""), [200, 409])], ids=["same", "other"])
+def test_two_with_one_key_at_once(api: Api, kinds: Kinds, bodies: tuple[bytes, bytes], statuses: list[int]) -> None:
+    """Neither knew of the other when it began; the slower one is told what the key stands for by then."""
+    resolver = Meeting()
+    headers = {"idempotency-key": "once", "content-type": "application/json"}
+
+    def ask(body: bytes) -> httpx.Response:
+        with Api(api.store, kinds, api.company, resolver=resolver) as one:
+            return one.post("/v1/domains/acme.com/verify", content=body, headers=headers)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(pool.map(ask, bodies), key=lambda a: a.status_code)
+    assert [a.status_code for a in answers] == statuses, [a.text for a in answers]
+    assert statuses[1] != 200 or answers[0].content == answers[1].content
 
 
 # Names change

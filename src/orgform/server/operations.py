@@ -35,7 +35,7 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prepared(Struct, frozen=True):
-    """An operation with its address; `problem` where it has none."""
+    """An operation with its address. `digest`: of the operation as it was asked for, empty without an idempotency key."""
 
     ask: Ask
     shape: KindShape
@@ -112,9 +112,9 @@ def _looked_at(work: Work, prepared: Prepared) -> Iterable[str]:
 def perform(work: Work, prepared: Prepared) -> Result:
     """Does one operation, once for its idempotency key. Raises `Problem`, with everything of the operation undone."""
     key = prepared.ask.idempotency_key
-    stored = work.stored(key) if key else None
-    if stored is not None:
-        return replayed(stored.digest, prepared.digest, stored.answer)
+    before = answered_before(work, key, prepared.digest) if key else None
+    if before is not None:
+        return decode(before, Result)
     mark = work.mark()
     try:
         done = _DO[prepared.ask.method](work, prepared)
@@ -127,10 +127,14 @@ def perform(work: Work, prepared: Prepared) -> Result:
     return result
 
 
-def replayed(stored_digest: str, asked_digest: str, answer: str) -> Result:
-    if stored_digest != asked_digest:
+def answered_before(work: Work, key: str, digest: str) -> str | None:
+    """The answer that was given for an idempotency key before, which was looked up before. Raises a 409 where it was another request."""
+    stored = work.stored(key)
+    if stored is None:
+        return None
+    if stored.digest != digest:
         raise conflict("idempotency-key-reused", "this idempotency key was used for another request")
-    return decode(answer, Result)
+    return stored.answer
 
 
 def result_of(done: Done) -> Result:

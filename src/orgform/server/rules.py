@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from orgform.codec import decode
@@ -31,13 +31,14 @@ def check_references(work: Work, address: Address, attributes: Attributes, asked
             if not _exists(work, target):
                 raise invalid("no-such-reference", f"{target} does not exist", "/key")
     old = set() if known is None else set(_named(work, address, known))
-    faults: list[Fault] = []
-    for ref, target in kinds.attribute_references(address, attributes):
-        if (ref.path, target) not in old:
-            at = _at(work, ref, target, asked)
-            faults.extend(Fault(at, detail, code) for code, detail in _reference_faults(work, address, attributes, ref, target))
-    if faults:
-        raise many_faults(faults[:20])
+    faults = (
+        Fault(_at(work, ref, target, asked), detail, code)
+        for ref, target in kinds.attribute_references(address, attributes)
+        if (ref.path, target) not in old
+        for code, detail in _reference_faults(work, address, attributes, ref, target)
+    )
+    if first := next(faults, None):
+        raise many_faults(chain((first,), faults))
 
 
 def _named(work: Work, address: Address, attributes: Attributes) -> Iterator[tuple[tuple[str, ...], str]]:

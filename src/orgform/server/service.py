@@ -14,15 +14,13 @@ from orgform.codec import UNSET, Struct, decode, encode
 from orgform.kinds import Kinds
 from orgform.server import answers
 from orgform.server.answers import Answer
-from orgform.server.operations import Ask, Prepared, Result, check_idempotency_key, perform, prefetch, prepare
-from orgform.server.problems import Fault, Problem, bad_request, conflict
+from orgform.server.operations import Ask, Prepared, Result, answered_before, check_idempotency_key, perform, prefetch, prepare
+from orgform.server.problems import MOST_FAULTS, Fault, Problem, bad_request
 from orgform.server.reading import Reading
 from orgform.server.requests import NewBody, PatchBody, Request, decoded, operations_of, query_of
 from orgform.server.store import Store
 from orgform.server.together import Together, Write
 from orgform.server.work import Work
-
-MOST_FAULTS = 20
 
 
 class BatchAnswer(Struct, frozen=True):
@@ -126,12 +124,8 @@ def _keys(request: Request) -> tuple[str, ...]:
 def _replay(work: Work, request: Request) -> Answer | None:
     """The answer that was given for this idempotency key before, which was looked up before."""
     key = request.idempotency_key
-    stored = work.stored(key) if key is not None else None
-    if stored is None:
-        return None
-    if stored.digest != request.digest:
-        raise conflict("idempotency-key-reused", "this idempotency key was used for another request")
-    return decode(stored.answer, Answer)
+    before = answered_before(work, key, request.digest) if key is not None else None
+    return None if before is None else decode(before, Answer)
 
 
 def _performed(work: Work, prepared: Sequence[Prepared | Problem], *, atomic: bool) -> list[Result]:

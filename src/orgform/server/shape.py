@@ -5,8 +5,9 @@ Invariant: everything here is pure. What passes `KindShape.settle` has the shape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from itertools import chain, islice
 from typing import Any, Literal
 
 import jsonschema_rs
@@ -15,11 +16,13 @@ from orgform import formats
 from orgform.codec import Struct, decode, encode
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Attributes
-from orgform.server.problems import Fault, conflict, invalid, many_faults, pointer
+from orgform.server.problems import MOST_FAULTS, Fault, conflict, invalid, many_faults, pointer
 
 LONGEST_KEY = 1000
 # A value that readers of a whole page could not decode would hide the page from all of them.
 DEEPEST = 100
+# Attributes with more values than these are told the first fault of their shape only.
+SEARCHED = 100
 # A bulk load names the same few words again and again.
 KNOWN_WORDS = 1 << 14
 LONGEST_KNOWN_WORD = 254
@@ -170,11 +173,11 @@ class KindShape:
 
     def refuse_foreign(self, patch: Attributes) -> None:
         """Refuses attributes that no client may write: observed ones, the config's own, unknown ones."""
-        foreign = [n for n in patch if n not in self._managed and (self._closed or n in self.kind.properties)]
-        faults = [Fault(pointer("attributes", n), self._why_foreign(n), "unknown-attribute") for n in foreign]
-        faults.extend(self._nothings(patch, self.kind.schema, ()))
-        if faults:
-            raise many_faults(faults)
+        foreign = (n for n in patch if n not in self._managed and (self._closed or n in self.kind.properties))
+        unknown = (Fault(pointer("attributes", n), self._why_foreign(n), "unknown-attribute") for n in foreign)
+        faults = chain(unknown, self._nothings(patch, self.kind.schema, ()))
+        if first := next(faults, None):
+            raise many_faults(chain((first,), faults))
 
     def _nothings(self, patch: Mapping[str, Any], prop: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[Fault]:
         """Nulls inside maps for what can never be there: they would take nothing away, unseen."""
@@ -202,11 +205,11 @@ class KindShape:
     def settle(self, attributes: Attributes) -> tuple[Attributes, str]:
         """Checks whole attributes and normalises them; returns what is kept, and its JSON. Raises a 422 with every fault."""
         if not self._validator.is_valid(attributes):
-            raise many_faults([self._fault(e) for e in self._validator.iter_errors(attributes)][:20])
+            raise many_faults(self._fault(e) for e in self._errors(attributes))
         faults: list[Fault] = []
         settled = self._normalised(attributes, self.node, ("attributes",), faults)
         if faults:
-            raise many_faults(faults[:20])
+            raise many_faults(faults)
         kept = {n: v for n, v in settled.items() if n not in self.kind.sensitive} if self.kind.sensitive else settled
         try:
             text = encode(kept).decode()
@@ -216,6 +219,16 @@ class KindShape:
             raise invalid("value", f"the attributes are nested deeper than {DEEPEST} levels", "/attributes")
         return kept, text
 
+    def _errors(self, attributes: Attributes) -> Iterable[Any]:
+        """What is wrong with attributes. The validator finds everything or one thing: of a great many values it is to find the first."""
+        if not _has_more_than(SEARCHED, attributes):
+            return list(self._validator.iter_errors(attributes))
+        try:
+            self._validator.validate(attributes)
+        except jsonschema_rs.ValidationError as e:
+            return [e]
+        return []
+
     @staticmethod
     def _fault(error: Any) -> Fault:
         return Fault(pointer("attributes", *error.instance_path), error.message[:300], "schema")
@@ -223,6 +236,8 @@ class KindShape:
     def _normalised(self, value: Any, node: Node | None, at: tuple[object, ...], faults: list[Fault]) -> Any:
         if not node:
             return value
+        if len(faults) >= MOST_FAULTS:
+            return value  # nobody is told of more, and it is refused anyway
         if isinstance(value, dict):
             names = value if node.values else node.properties
             below = {n: self._normalised(value[n], node.properties.get(n, node.values), (*at, n), faults) for n in names if n in value}
@@ -321,6 +336,17 @@ def _may_hold(prop: Mapping[str, Any], name: str) -> bool:
     if prop.get("additionalProperties") is False and name not in prop.get("properties", {}):
         return False
     return "propertyNames" not in prop or bool(jsonschema_rs.is_valid(prop["propertyNames"], name))
+
+
+def _has_more_than(number: int, value: Any) -> bool:
+    """Whether there are more values in it than so many, at any depth."""
+    known = [value]
+    for found in known:  # which grows meanwhile
+        below = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+        known.extend(islice(below, number + 1))
+        if len(known) > number + 1:
+            return True
+    return False
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
