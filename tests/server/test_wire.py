@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -217,16 +218,28 @@ def test_who_waits_for_the_server_is_not_left(impatient: RunningServer) -> None:
         assert answer_of(one)[0] == 201
 
 
+def no_thread_is_left(server: RunningServer) -> bool:
+    """A request that needs one is not answered for a second."""
+    with connected(server) as one:
+        one.settimeout(1)
+        one.sendall(b"GET /v1/members HTTP/1.1\r\nhost: x\r\n\r\n")
+        try:
+            return one.recv(1) == b""
+        except TimeoutError:
+            return True
+
+
 def test_who_is_not_read_is_not_left_either(impatient: RunningServer) -> None:
     """Every thread of the server is taken, so a large body is not even read on; its client can do nothing about it."""
     with ExitStack() as stack:
-        taken = [stack.enter_context(connected(impatient)) for _ in range(40)]
-        one = stack.enter_context(connected(impatient))
+        taken = []
         with held(impatient):
-            for n, other in enumerate(taken):
+            for n in range(80):
+                taken.append(stack.enter_context(connected(impatient)))
                 body = b'{"key":"taken%d@acme.com"}' % n
-                other.sendall(POST + b"content-length: %d\r\n\r\n%b" % (len(body), body))
-            until(lambda: metric(impatient, "orgform_requests_in_flight") >= 41, impatient)
+                taken[-1].sendall(POST + b"content-length: %d\r\n\r\n%b" % (len(body), body))
+            until(lambda: no_thread_is_left(impatient), impatient)
+            one = stack.enter_context(connected(impatient))
             body = b'{"key":"large@acme.com"' + b" " * 200_000 + b"}"
             one.sendall(POST + b"content-length: %d\r\n\r\n%b" % (len(body) + 1, body))
             one.settimeout(1)
@@ -235,7 +248,7 @@ def test_who_is_not_read_is_not_left_either(impatient: RunningServer) -> None:
         one.settimeout(PATIENCE)
         one.sendall(b" ")
         assert answer_of(one)[0] == 201
-        assert [answer_of(other)[0] for other in taken] == [201] * 40
+        assert [answer_of(other)[0] for other in taken] == [201] * 80
 
 
 def test_whoever_stays_after_the_last_answer_is_left(impatient: RunningServer) -> None:
@@ -247,6 +260,60 @@ def test_whoever_stays_after_the_last_answer_is_left(impatient: RunningServer) -
             while True:
                 one.sendall(b" ")
                 time.sleep(0.01)
+
+
+# Who does not read
+
+
+def large(server: RunningServer) -> int:
+    """Has some megabytes in the server; how long the answer with all of it is."""
+    with client_of(server) as client:
+        for n in range(24):
+            body = {"key": f"large{n}", "attributes": {"name": "Large", "description": "d" * (MEGABYTE // 2)}}
+            assert client.post("/v1/workspaces", json=body).status_code in (201, 409)
+        return len(client.get("/v1/workspaces?limit=1000").content)
+
+
+def asked_for_all(server: RunningServer) -> socket.socket:
+    """Has asked for more than the system takes for it."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    one.settimeout(PATIENCE)
+    one.connect(("127.0.0.1", server.port))
+    one.sendall(b"GET /v1/workspaces?limit=1000 HTTP/1.1\r\nhost: x\r\n\r\n")
+    return one
+
+
+def test_whoever_does_not_read_is_left(impatient: RunningServer) -> None:
+    length = large(impatient)
+    with asked_for_all(impatient) as one:
+        time.sleep(1.5)
+        found = 0
+        with suppress(ConnectionResetError):
+            while piece := one.recv(MEGABYTE):
+                found += len(piece)
+    assert 0 < found < length
+
+
+def test_whoever_reads_slowly_gets_all(impatient: RunningServer) -> None:
+    length = large(impatient)
+    with asked_for_all(impatient) as one:
+        found = b""
+        while len(found) < length:
+            piece = one.recv(MEGABYTE // 4)
+            assert piece, (len(found), length)
+            found += piece
+            time.sleep(0.005)
+    assert found.endswith(b"}")
+
+
+def test_whoever_does_not_read_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    program = ("-c", "import sys; from orgform.server import wire; wire.GAP_SECONDS = 2; from orgform.cli import main; sys.exit(main())")
+    with running_server(tmp_path / "acme.db", program=program) as server:
+        large(server)
+        with asked_for_all(server) as one:
+            assert one.recv(1) == b"H"
+            assert server.stop() == 0
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """HTTP/1.1 on a connection: uvicorn's protocol, and what it leaves to chance.
 
-Invariant: a client that is slow or silent holds a connection for a bounded time and never a thread; one that is still sending when its
-answer is made gets to read it; what is no HTTP is a problem document and a line in the log like any other request.
+Invariant: a client that neither sends nor reads what it has to holds a connection, and an answer in memory, for a bounded time, and never a
+thread; one that is still sending when its answer is made gets to read it; what is no HTTP is a problem document and a line in the log like
+any other request.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from orgform.server.observe import Observer
 from orgform.server.problems import MEDIA_TYPE, Problem
 
-# Time for the head of a request, and between two pieces of its body.
+# Time for the head of a request, and between two pieces of its body; and between two pieces of a large answer that are read.
 HEAD_SECONDS = 30.0
 GAP_SECONDS = 30.0
 # Longer than the clients and proxies that keep connections: who closes first should not be us, with their next request on its way.
@@ -50,6 +51,7 @@ class _Transport:
             self._protocol.linger()
         else:
             self._transport.close()
+            self._protocol.watch(GAP_SECONDS)
 
 
 class Protocol(H11Protocol):
@@ -63,11 +65,13 @@ class Protocol(H11Protocol):
         self._socket = transport
         self._discarded = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
         self._wait(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
+        self._stop_watching()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -90,6 +94,37 @@ class Protocol(H11Protocol):
         super().on_response_complete()
         if self._asked_all and self.cycle.response_complete:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Much of the answer lies here: the client has to read."""
+        super().pause_writing()
+        self.watch(GAP_SECONDS)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def shutdown(self) -> None:
+        """The server stops: who reads is waited for, who does not must not hold it up to the end of its grace."""
+        super().shutdown()
+        self.watch(GAP_SECONDS / 2)
+
+    def watch(self, seconds: float) -> None:
+        """Gives up a client that in so many seconds reads nothing of what lies here for it."""
+        self._stop_watching()
+        if left := self._socket.get_write_buffer_size():
+            self._unread = self.loop.call_later(seconds, self._still_unread, seconds, left)
+
+    def _still_unread(self, seconds: float, before: int) -> None:
+        if self._socket.get_write_buffer_size() >= before:
+            self._socket.abort()
+        else:
+            self.watch(seconds)
+
+    def _stop_watching(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
 
     def is_sent_to(self) -> bool:
         """Whether the client may be in the middle of sending: closing would throw away what it has not read."""
