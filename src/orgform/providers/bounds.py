@@ -9,6 +9,7 @@ import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 LARGEST_ANSWER: Final = 64 * 2**20
@@ -54,14 +55,25 @@ class Deadline:
         read, write = stream.read, stream.write
 
         def reading(most: int, timeout: float | None = None) -> bytes:
-            got: bytes = read(most, timeout=self.left(timeout))
-            return got
+            with self._explained():
+                got: bytes = read(most, timeout=self.left(timeout))
+                return got
 
         def writing(data: bytes, timeout: float | None = None) -> None:
-            for at in range(0, len(data), _SLICE):
-                write(data[at : at + _SLICE], timeout=self.left(timeout))
+            with self._explained():
+                for at in range(0, len(data), _SLICE):
+                    write(data[at : at + _SLICE], timeout=self.left(timeout))
 
         stream.read, stream.write = reading, writing
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """A wait that ended because no time was left says so."""
+        try:
+            yield
+        except Exception:
+            self.left(None)
+            raise
 
 
 def whole(parts: Iterable[bytes], headers: Mapping[str, str], most: int) -> bytes:
