@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from orgform import __version__
 from orgform.cli.group import COMMANDS
-from tests.cli.process import ORGFORM, environment, run
+from tests.cli.process import ORGFORM, PATIENCE, environment, run
 
 
 def test_alone_it_shows_the_usual_flow_and_every_command() -> None:
@@ -123,4 +124,22 @@ def test_a_full_disk_is_a_failure_without_a_traceback() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([ORGFORM, "schema", "member"], stdout=full, stderr=subprocess.PIPE, env=environment(), text=True)
     assert done.returncode == 1
-    assert done.stderr == "error: No space left on device\n"
+    assert done.stderr == "error: cannot write to stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "out", "err"),
+    [
+        (">&-", 1, "", "error: cannot write to stdout: Bad file descriptor\n"),
+        (">/dev/full", 1, "", "error: cannot write to stdout: No space left on device\n"),
+        (">&- 2>&-", 1, "", ""),
+        ("2>&-", 0, "local", ""),
+        ("<&-", 0, "local", ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(closed: str, code: int, out: str, err: str) -> None:
+    """Started by a supervisor that closed them. What nobody could get is a failure, and never a traceback."""
+    command = f"{shlex.quote(ORGFORM)} providers {closed}"
+    done = subprocess.run(["sh", "-c", command], env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (code, err)
+    assert done.stdout == "" if not out else out in done.stdout.lower()

@@ -136,6 +136,9 @@ def write(stream: TextIO, text: str | bytes) -> None:
         stream.buffer.flush()
     except BrokenPipeError:
         silence(stream)
+    except OSError as e:
+        silence(stream)
+        raise OSError(e.errno, f"cannot write to {'stderr' if stream is sys.stderr else 'stdout'}: {e.strerror}") from e
 
 
 def silence(stream: TextIO) -> None:

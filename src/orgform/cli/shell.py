@@ -24,6 +24,7 @@ COMPLETE = "_ORGFORM_COMPLETE"
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Parses and runs; every exception becomes a sentence and an exit code."""
+    _open_streams()
     args = list(sys.argv[1:] if argv is None else argv)
     if instruction := os.environ.get(COMPLETE):
         from orgform.cli.completion import answer
@@ -107,6 +108,18 @@ def _trace(error: BaseException) -> None:
         from orgform.cli.trouble import traceback_text
 
         sys.stderr.write(traceback_text(error))
+
+
+def _open_streams() -> None:
+    """A stream that whoever started us has closed is opened to nowhere, so that no database gets its number: nobody wants the remarks,
+    and what is written to stdout fails, as it is lost."""
+    sys.stdin = sys.stdin or _nowhere(os.O_RDONLY, "r")
+    sys.stdout = sys.stdout or _nowhere(os.O_RDONLY, "w")
+    sys.stderr = sys.stderr or _nowhere(os.O_WRONLY, "w")
+
+
+def _nowhere(flags: int, mode: str) -> Any:
+    return os.fdopen(os.open(os.devnull, flags), mode, closefd=False)
 
 
 def _close_streams() -> None:

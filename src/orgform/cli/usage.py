@@ -12,7 +12,7 @@ def explain(wrong: click.ClickException) -> tuple[str, str]:
     hint = f"see `{path} --help`"
     if isinstance(wrong, click.NoSuchOption):
         return _no_such_option(wrong, path, top=context is None or context.parent is None)
-    message = wrong.format_message().rstrip(".")
+    message = wrong.format_message().replace("\n\t", " ").rstrip(".")
     return _lower(message), hint
 
 
