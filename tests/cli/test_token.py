@@ -97,7 +97,7 @@ def test_a_day_counts_to_its_end(here: Path) -> None:
     ("words", "said"),
     [
         (["--scope", "read"], "missing option '--company'"),
-        (["--company", "acme"], "missing option '--scope'"),
+        (["--company", "acme"], "missing option '--scope'. Choose from: read, write"),
         (["--company", "acme", "--scope", "raed"], "'raed' is not one of 'read', 'write'"),
         (["--company", "a b", "--scope", "read"], "for example `a-b`"),
         (["--company", "", "--scope", "read"], "no valid key"),
@@ -229,6 +229,17 @@ def test_a_token_is_revoked_by_its_id_or_by_itself_on_stdin(here: Path) -> None:
     assert {t["state"] for t in listed(here)} == {"revoked"}
     again = run("token", "revoke", id_of(one), cwd=here)
     assert (again.returncode, "was revoked already" in again.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("option", ["--company", "--actor", "--member"])
+def test_a_token_that_is_pasted_where_a_name_is_due_is_not_kept(here: Path, option: str) -> None:
+    text = created(here)
+    words = {"--company": "acme", "--scope": "read", option: f"{text}@acme.com" if option == "--member" else text}
+    done = run("token", "create", *(word for pair in words.items() for word in pair), cwd=here)
+    assert done.returncode == 64
+    assert f"invalid value for '{option}': a token is no name" in words_of(done)
+    assert text not in done.stdout + done.stderr
+    assert len(listed(here)) == 1
 
 
 def test_a_whole_token_is_no_argument(here: Path) -> None:

@@ -62,6 +62,14 @@ def _moment(text: str, now: datetime) -> datetime | None:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def _refuse_secret(type: click.ParamType, text: str, param: click.Parameter | None, ctx: click.Context | None) -> None:  # type: ignore[type-arg, unused-ignore]
+    """A token that was pasted here would be kept in the database, and shown by `token list` and the audit log."""
+    from orgform.redaction import redact
+
+    if redact(text) != text:
+        type.fail("a token is no name, and no command line is a place for one: it may be in the shell's history now; revoke it", param, ctx)
+
+
 class Key(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A value of a format that configs know, in its normal spelling. `format`: its name, or what finds it out."""
 
@@ -71,6 +79,7 @@ class Key(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from orgform import formats
 
+        _refuse_secret(self, str(value), param, ctx)
         format = self._format()
         wrong = formats.check(format, str(value))
         if wrong:
@@ -94,6 +103,7 @@ class Line(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         from orgform.formats import CONTROL
 
         text = str(value).strip()
+        _refuse_secret(self, text, param, ctx)
         if not text or len(text) > 200 or CONTROL.search(text):
             self.fail("a name is one line of 1 to 200 characters", param, ctx)
         return text
