@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orgform.server import listen
+from orgform.server import Store, listen, serve
 from orgform.testing.server import running_server
 from tests.cli.process import ORGFORM, PATIENCE, environment, run
 
@@ -60,6 +60,30 @@ def test_from_nothing_to_a_server(tmp_path: Path) -> None:
     assert code == 0
     assert "no-tokens" not in err
     assert token.rpartition("_")[2] not in err
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "hint"),
+    [
+        ("postgresql://a@db/acme", "postgresql://a@db/acme", "make one: orgform token create --database postgresql://a@db/acme --"),
+        (
+            "postgresql://a:hunter22@db/acme",
+            "postgresql://a:***@db/acme",
+            "make one, with the server's URL in ORGFORM_DATABASE: orgform token create --",
+        ),
+        (
+            "postgresql://a@/acme?host=/run/pg",
+            "postgresql://a@/acme",
+            "make one, with the server's URL in ORGFORM_DATABASE: orgform token create --",
+        ),
+    ],
+)
+def test_the_hint_names_no_database_that_is_not_there(given: str, shown: str, hint: str) -> None:
+    """A URL without its password, or without the query that says where the server is, leads elsewhere."""
+    store = Store(given)
+    assert store.name == shown
+    assert hint in serve._token_hint(serve.Settings(given), store)
+    store.close()
 
 
 def test_a_database_by_its_environment_is_not_named_in_the_hint(tmp_path: Path) -> None:

@@ -81,6 +81,12 @@ def refusal(where: str | Path, *, write: bool = False) -> StoreError:
         (f"postgresql//acme:{SECRET}@host://acme", "is not the URL of a database"),
         ("://", "is not the URL of a database"),
         ("sqlite://", "in-memory"),
+        (f"host=db port=5432 dbname=acme password={SECRET}", "what is given is not the URL of a database"),
+        (f"Password = {SECRET}", "what is given is not the URL of a database"),
+        (f"postgresql:/acme:{SECRET}@host/acme", "what is given is not the URL of a database"),
+        (f"postgresql+psycopg:acme:{SECRET}@host/acme", "what is given is not the URL of a database"),
+        ("file:acme.db?mode=ro", "what is given is not the URL of a database"),
+        ("sqlite:acme.db", "what is given is not the URL of a database"),
     ],
 )
 def test_what_names_no_database(where: str, message: str) -> None:
@@ -88,6 +94,11 @@ def test_what_names_no_database(where: str, message: str) -> None:
         Store(where)
     assert caught.value.hint
     assert SECRET not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["postgresql.db", "host", "file", "user.db", "hostile=1.db", "./password=x"])
+def test_a_file_may_be_called_so(name: str) -> None:
+    assert Store(name).name == str(Path(name))
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])

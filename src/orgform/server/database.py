@@ -37,6 +37,11 @@ CONNECTIONS = 20
 # A peer that is gone without a word is noticed within a minute, not after PostgreSQL's and the system's hours.
 _TCP = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
+# A connection string of libpq's other form, and a URL that lacks a slash: as the name of a file it would be made, password and all.
+_NO_FILE = re.compile(
+    r"\s*(?:(?:postgres(?:ql)?|sqlite|file)[+\w]*:|(?:host|hostaddr|port|dbname|user|password|service|sslmode)\s*=)", re.IGNORECASE
+)
+
 
 class StoreError(OrgformError):
     """The database cannot be opened, read or written; nothing was changed.
@@ -157,7 +162,7 @@ def lacks_something(error: SQLAlchemyError) -> bool:
 
 
 def _parsed(database: str) -> sa.URL:
-    if "://" not in database:
+    if "://" not in database and not _NO_FILE.match(database):
         return sa.URL.create("sqlite", database=database)
     try:
         url = sa.make_url(database)

@@ -123,8 +123,10 @@ def _has_tokens(store: Store) -> bool:
 
 
 def _token_hint(settings: Settings, store: Store) -> str:
-    database = "" if settings.by_environment else f" --database {shlex.quote(store.name)}"
-    return f"there are no tokens, so nobody may ask anything; make one: orgform token create{database} --company default --scope write"
+    hidden = "://" in store.name and store.name != settings.database  # a password, or a query that says where it is
+    database = "" if settings.by_environment or hidden else f" --database {shlex.quote(store.name)}"
+    make = "make one, with the server's URL in ORGFORM_DATABASE" if hidden and not settings.by_environment else "make one"
+    return f"there are no tokens, so nobody may ask anything; {make}: orgform token create{database} --company default --scope write"
 
 
 def _first_line(settings: Settings, store: Store, sockets: list[socket.socket]) -> str:
