@@ -52,7 +52,7 @@ def shown_without_secrets() -> Iterator[None]:
 
 
 def resolve(reference: str, folder: Path, environ: Mapping[str, str]) -> str:
-    """The value of `env:NAME` or `file:PATH` (relative to `folder`; its closing newline is no part of it).
+    """The value of `env:NAME` or `file:PATH` (relative to `folder`). A closing newline is no part of it.
 
     Raises `SecretMissing`, which names the reference and never what was found there.
     """
@@ -142,7 +142,7 @@ def _leads_out(reference: str, folder: Path) -> bool:
 
 
 def _from_variable(reference: str, name: str, environ: Mapping[str, str]) -> str:
-    value = environ.get(name, "")
+    value = environ.get(name, "").rstrip("\r\n")
     if not value:
         problem = "is empty" if name in environ else "is not set"
         raise SecretMissing(f"the secret {reference} is missing: the environment variable {name} {problem}", hint=f"export {name}=...")

@@ -35,7 +35,14 @@ class TestResolve:
         assert resolve("file:token", tmp_path, {}) == value
         assert resolve(f"file:{tmp_path / 'token'}", Path("/"), {}) == value
 
-    @pytest.mark.parametrize(("environ", "problem"), [({}, "is not set"), ({"ACME_TOKEN": ""}, "is empty")])
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_a_variable_without_its_closing_newline(self, tmp_path: Path, end: str) -> None:
+        """A secret store of a CI often has one, and no header can hold it."""
+        assert resolve("env:ACME_TOKEN", tmp_path, {"ACME_TOKEN": f"t0ken of acme{end}"}) == "t0ken of acme"
+
+    @pytest.mark.parametrize(
+        ("environ", "problem"), [({}, "is not set"), ({"ACME_TOKEN": ""}, "is empty"), ({"ACME_TOKEN": "\n"}, "is empty")]
+    )
     def test_a_missing_variable(self, tmp_path: Path, environ: dict[str, str], problem: str) -> None:
         with pytest.raises(SecretMissing, match=f"env:ACME_TOKEN is missing: the environment variable ACME_TOKEN {problem}") as error:
             resolve("env:ACME_TOKEN", tmp_path, environ)
