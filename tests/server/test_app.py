@@ -152,6 +152,8 @@ def test_a_number_that_no_machine_holds_is_422(api: Api, number: str) -> None:
 
 def test_types_have_their_names_in_json(api: Api) -> None:
     assert api.post(WORKSPACES, json={"key": 5}).json()["detail"] == "Expected `string`, got `number`"
+    matched = {"method": "delete", "collection": "workspaces", "key": "x", "if_match": 5}
+    assert api.post("/v1/batch", json={"operations": [matched]}).json()["detail"] == "Expected `string | null`, got `number`"
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v2/members", "/v1members", "/v1/nothing", "/v1/nothing/at/all", "/v1/members/"])

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _UNKNOWN = "Object contains unknown field `"
 #: the decoder speaks of Python's types, clients know JSON's
 _JSON_TYPES = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
-_TYPE = re.compile(r"`(\w+)`")
+_TYPE = re.compile(r"`\w+(?: \| \w+)*`")
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -96,7 +96,11 @@ def _shape_problem(error: DecodeError) -> Problem:
     if what.startswith(_UNKNOWN):
         name = what.removeprefix(_UNKNOWN).removesuffix("`")
         return invalid("shape", f"there is no field {name!r} here", at + pointer(name))
-    return invalid("shape", _TYPE.sub(lambda word: f"`{_JSON_TYPES.get(word[1], word[1])}`", what), at)
+    return invalid("shape", _TYPE.sub(_in_json, what), at)
+
+
+def _in_json(types: re.Match[str]) -> str:
+    return re.sub(r"\w+", lambda word: _JSON_TYPES.get(word[0], word[0]), types[0])
 
 
 def query_of(request: Request, *known: str) -> dict[str, str]:
