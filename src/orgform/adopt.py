@@ -9,7 +9,7 @@ template or the entry above brought it, since what is written wins; the environm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orgform.codec import Struct
@@ -84,18 +84,22 @@ class _Adoption(Merge):
     def adopted(self) -> Adopted:
         for file, document in self._documents.items():
             self._index(file, document)
-        for address in sorted(self._wanted.values):
+        for address in self._top_first(self._wanted.values):
             self._update(address, self._config.desired[address])
         self._add_new()
         for address in self._outermost(self._wanted.gone):
             self._remove(address)
-        for address, words in sorted(self._wanted.ignored.items()):
-            self._ignore(address, words)
+        for address in self._top_first(self._wanted.ignored):
+            self._ignore(address, self._wanted.ignored[address])
         self._refused += [Refusal(address, "", sentence) for address, sentence in self.notes]
         if self._refused:
             return Adopted({}, tuple(sorted(self._refused, key=lambda r: (r.address, r.path))))
         sheets = {name: new for name, sheet in self._sheets.items() if (new := sheet.text) != self._originals[name]}
         return Adopted({**self._written(), **sheets})
+
+    def _top_first(self, addresses: Iterable[Address]) -> list[Address]:
+        """An entry's own attributes before what stands under it."""
+        return sorted(addresses, key=lambda a: (self._kinds.parent_of(a) is not None, a))
 
     def _outermost(self, gone: tuple[Address, ...]) -> list[Address]:
         """What stands under something that goes, goes with it."""

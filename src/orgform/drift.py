@@ -111,7 +111,7 @@ def drift(
     config = load(options, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         inputs, made, _ = judged_now(options, config, targets, ledger, base=base, listen=listen, unmanaged=True)
-    view = _View(inputs, made, kinds)
+    view = View(inputs, made, kinds)
     if adopt is None and not ignore:
         return view.document
     if view.document.guards:
@@ -119,14 +119,14 @@ def drift(
     return _settled(options, config, view, None if adopt is None else (tuple(adopt) or ("*",)), tuple(ignore))
 
 
-class _Case(NamedTuple):
+class Case(NamedTuple):
     """A drifted resource with the values that are in dispute."""
 
     change: Change
     leaves: tuple[Leaf, ...]
 
 
-class _View:
+class View:
     """A plan as drift: `document`, and by address what it was made from."""
 
     def __init__(self, inputs: PlanInputs, made: Plan, kinds: Kinds) -> None:
@@ -145,17 +145,17 @@ class _View:
             pending=sum(change.address not in self.cases for change in made.changes),
         )
 
-    def _case(self, change: Change) -> _Case | None:
+    def _case(self, change: Change) -> Case | None:
         known = change.address in self.scope.base
         if not by_hand(change, known) or (change.action == "create" and kind_of(change.address) in self._unread):
             return None
         if change.action != "update":
-            return _Case(change, ())
+            return Case(change, ())
         kind = self.kinds.of(change.address)
         triple = self.scope.triple(change.address, kind, self.kinds)
-        return _Case(change, tuple(differing(triple, kind)[1])) if triple else None
+        return Case(change, tuple(differing(triple, kind)[1])) if triple else None
 
-    def _drifted(self, case: _Case) -> Drifted:
+    def _drifted(self, case: Case) -> Drifted:
         change = case.change
         told = iter(change.fields)
         fields = tuple(_field(leaf, path, next(told).attribution) for leaf in case.leaves for path in leaf.paths())
@@ -184,10 +184,10 @@ def _field(leaf: Leaf, path: tuple[str, ...], who: Attribution | None) -> Drifte
     return DriftedField(".".join(path), leaf.origin, base, desired, live, who)
 
 
-def _settled(options: Options, config: Config, view: _View, adopted: tuple[str, ...] | None, ignored: tuple[str, ...]) -> Drift:
+def _settled(options: Options, config: Config, view: View, adopted: tuple[str, ...] | None, ignored: tuple[str, ...]) -> Drift:
     """The config takes over, or leaves alone, what the globs name."""
     _check_globs(view, adopted or (), ignored)
-    choice = _Choice(view, adopted or (), ignored)
+    choice = Choice(view, adopted or (), ignored)
     wanted, document = choice.wanted, view.document
     touched = choice.addresses
     if choice.refused or not touched:
@@ -199,7 +199,7 @@ def _settled(options: Options, config: Config, view: _View, adopted: tuple[str, 
     return replace(document, files=made.diffs, notes=(*choice.notes, *made.notes), **taken)
 
 
-def _check_globs(view: _View, *groups: tuple[str, ...]) -> None:
+def _check_globs(view: View, *groups: tuple[str, ...]) -> None:
     """A misspelt address would silently take over nothing."""
     states = (view.scope.desired, view.scope.base, view.scope.live)
     for glob in (glob for globs in groups for glob in globs):
@@ -208,10 +208,10 @@ def _check_globs(view: _View, *groups: tuple[str, ...]) -> None:
             raise UsageError(f"{glob!r} names nothing that is declared or live", hint=hint)
 
 
-class _Choice:
+class Choice:
     """What the globs name of what drifted, as what is wanted of the config."""
 
-    def __init__(self, view: _View, adopted: tuple[str, ...], ignored: tuple[str, ...]) -> None:
+    def __init__(self, view: View, adopted: tuple[str, ...], ignored: tuple[str, ...]) -> None:
         self._view, self._exact = view, {*adopted, *ignored}
         self.refused: list[Refusal] = []
         self.notes: list[str] = []
@@ -237,14 +237,14 @@ class _Choice:
         self.wanted = Wanted(values, {address: live[address] for address in sorted(came)}, tuple(sorted(gone)), words)
         self.addresses = tuple(sorted({*values, *came, *gone, *words}))
 
-    def _values(self, address: Address, case: _Case) -> Iterator[tuple[tuple[str, ...], Any]]:
+    def _values(self, address: Address, case: Case) -> Iterator[tuple[tuple[str, ...], Any]]:
         for leaf in case.leaves:
             if leaf.origin == "conflict":
                 self.notes.append(f"{address}: `{'.'.join(leaf.path)}` was changed on both sides; the live value was taken")
             if leaf.origin in BY_HAND:
                 yield leaf.path, leaf.live
 
-    def _words(self, address: Address, case: _Case) -> Iterator[str]:
+    def _words(self, address: Address, case: Case) -> Iterator[str]:
         if case.change.action == "create":
             why = "it is gone from the live system, so there is no field to ignore; `--adopt` takes it out of the config"
             self._cannot(address, "", why)

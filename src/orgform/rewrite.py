@@ -149,14 +149,16 @@ class _Judge:
         except ConfigInvalid as invalid:
             yield from _mistakes(invalid, f"{where} would be invalid: ")
             return
-        for address in self._wanted.gone:
-            if address in after.desired:
-                yield _refusal(address, after.desired, f"{where} declares it there, too: take it out there first")
         moved = [
             a
             for a in sorted(before.desired.keys() | after.desired.keys())
             if not (a in before.desired and a in after.desired and _alike(before.desired[a], after.desired[a]))
         ]
+        for address in moved:
+            if address in self._wanted.gone and address in after.desired:
+                yield _refusal(
+                    address, after.desired, f"{where} refers to it here, and would still declare a part of it; take it out there"
+                )
         if moved:
             shown = ", ".join(moved[:SHOWN]) + (f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else "")
             notes.append(f"{where} shares what was edited, and changes with it: {shown}")

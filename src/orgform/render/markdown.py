@@ -88,7 +88,7 @@ def report(doc: Doc, plan: Doc | None = None, *, limit: int = LIMIT) -> str:
 def drift(doc: Doc, *, options: str = "", limit: int = LIMIT) -> str:
     """What was changed by hand, with the commands for each way to deal with it. `options`: what names this config in them."""
     page = drifts.Page(Paint(False), WIDTH, quiet=False, many_targets=len(doc.get("targets") or {}) > 1)
-    blocks = [Block(f"## orgform: {words(drifts.summary(doc).rstrip('.'))}")]
+    blocks = [Block(f"## orgform drift: {words(drifts.summary(doc).partition('rift: ')[2].rstrip('.'))}")]
     for section in (page.changed(doc), page.created(doc)):
         title, *lines = list(section) or [""]
         blocks += [_details(title, tuple(map(_marked, lines)), "diff", " open")] if title else []
