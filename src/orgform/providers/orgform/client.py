@@ -140,7 +140,8 @@ class AdminApi(Provider):
 
     def _gather(self, kind: str, into: dict[Address, Live]) -> str:
         """Fills `into` page by page; returns what is wrong with the whole, if anything."""
-        first = f"/v1/{self._kinds[kind].api}?limit={self.capabilities.page}"
+        collection, slashes = self._kinds[kind].api, self._kinds[kind].depth - 1
+        first = f"/v1/{collection}?limit={self.capabilities.page}"
         prefix = kind + "/"
         total = 0
         for page in self._session.pages(
@@ -149,10 +150,17 @@ class AdminApi(Provider):
             known = len(into)
             into.update((Address(prefix + i.key), Live(i.attributes, i.observed, i.id, i.etag)) for i in page.items)
             if len(into) != known + len(page.items):
-                return f"{self._kinds[kind].api}: a page repeats what another one had"
+                return f"{collection}: a page repeats what another one had"
+            if page.next and not page.items:
+                return f"{collection}: a page is empty, and says that more follow"
+            if any(i.key.count("/") != slashes for i in page.items):
+                into.clear()
+                return f"{collection}: the answer holds what belongs to another collection"
             total = page.total
+            if page.next and len(into) > total:
+                break
         if total != len(into):
-            return f"{self._kinds[kind].api}: the server says that there are {total}, and gave {len(into)}"
+            return f"{collection}: the server says that there are {total}, and gave {len(into)}"
         return ""
 
     # Writing
