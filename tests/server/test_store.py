@@ -306,3 +306,17 @@ def test_pages_of_the_audit_log_go_by_time(store: Store) -> None:
     assert [e[7] for e in store.audit("pages", AuditFilter(since=times[1], until=times[3]), 9)] == [None] * 3, "until is not included"
     assert len(store.audit("pages", AuditFilter(since=times[1], until=times[0]), 9)) == 4
     assert store.audit("pages", AuditFilter(below=10**17), 9) == [], "a cursor of no event"
+
+
+def test_nothing_is_written_into_a_file_that_was_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "acme.db"
+    store = Store(file)
+    with store.writing("acme"):
+        pass
+    file.rename(tmp_path / "moved.db")
+    with pytest.raises(StoreError, match="was taken away while it was open"), store.writing("acme"):
+        raise AssertionError("not reached")
+    (tmp_path / "moved.db").rename(file)
+    with store.writing("acme"):
+        pass
+    store.close()

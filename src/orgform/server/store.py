@@ -149,9 +149,13 @@ class Store:
             return e
         return None
 
-    def _ask_file(self) -> None:
-        if self._engines is not None and not self._place.has_content():
+    def _check_there(self) -> None:
+        """What is written into a file that was taken away is lost with it, so nothing is."""
+        if self._place.file and self._engines is not None and not self._place.has_content():
             raise StoreError(f"{self.name} was taken away while it was open", hint="put it back and start the server again")
+
+    def _ask_file(self) -> None:
+        self._check_there()
         with self.reading() as connection:
             connection.execute(sa.select(t.companies.c.company).limit(1)).all()
 
@@ -174,6 +178,7 @@ class Store:
         at once where it would have to wait for another writer of the SQLite file.
         """
         seconds = BUSY_SECONDS if wait else 0
+        self._check_there()
         with self._failures(), self._turn(seconds), self._writable().connect() as connection:
             connection = connection.execution_options(orgform_write_within=seconds)
             with connection.begin():
