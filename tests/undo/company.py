@@ -62,14 +62,14 @@ class Company:
             (result,) = provider.write([Operation(action, Address(address), attributes or {}, etag=None if action == "create" else "*")])
         assert result.status == "done", result
 
-    def live(self) -> dict[Address, Attributes]:
+    def live(self) -> dict[str, Attributes]:
         with self.by_hand() as provider:
-            return {a: r.attributes for found in provider.read(sorted(load_kinds())) for a, r in found.resources.items()}
+            return {str(a): r.attributes for found in provider.read(sorted(load_kinds())) for a, r in found.resources.items()}
 
-    def base(self) -> Mapping[Address, Base]:
+    def base(self) -> Mapping[str, Base]:
         ledger = open_ledger(self.folder / ".orgform" / "ledger.db", create=False)
         try:
-            return ledger.base(SYSTEM)[0] or {}
+            return {str(a): b for a, b in (ledger.base(SYSTEM)[0] or {}).items()}
         finally:
             ledger.close()
 

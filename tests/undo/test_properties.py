@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 
 from orgform import app
 from orgform.codec import to_builtins
-from orgform.model import Address, Attributes, Plan
+from orgform.model import Attributes, Plan
 from tests.properties.companies import companies
 from tests.undo.company import Company, left
 
 PROFILE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-def settled(live: Mapping[Address, Attributes]) -> dict[Address, Attributes]:
+def settled(live: Mapping[str, Attributes]) -> dict[str, Attributes]:
     """Without what says nothing: absent, null and empty are the same."""
     return {address: _plain(found) for address, found in live.items()}
 
@@ -43,7 +43,7 @@ def test_undo_brings_back_what_was_and_undo_of_undo_what_had_been_done(first: di
         assert planned.to_json() == company.plan_undo(run).to_json()
         assert Plan.from_json(planned.to_json()) == planned
 
-        done, report = company.undo(run)
+        _, report = company.undo(run)
         assert report.outcome == "done", to_builtins(report)
         assert settled(company.live()) == before
         assert wanted_again(company.options) == after_of(company, before, after)
@@ -66,6 +66,6 @@ def wanted_again(options: app.Options) -> set[str]:
     return {c.address for c in plan.changes}
 
 
-def after_of(company: Company, before: Mapping[Address, Attributes], after: Mapping[Address, Attributes]) -> set[str]:
+def after_of(company: Company, before: Mapping[str, Attributes], after: Mapping[str, Attributes]) -> set[str]:
     """What the config, which is not reverted, asks for again: all that the run had changed."""
     return {a for a in before.keys() | after.keys() if before.get(a) != after.get(a)}

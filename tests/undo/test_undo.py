@@ -156,7 +156,10 @@ class TestCreates:
         plan, _ = company.undo(run)
         assert did(plan) == [("delete", "inbox/west/help")]
         why = left(plan)["workspace/west"]
-        assert why == "tag/west/t0, tag/west/t1, tag/west/t2, tag/west/t3, tag/west/t4 and 2 more would go with it, which the run did not create"
+        assert (
+            why
+            == "tag/west/t0, tag/west/t1, tag/west/t2, tag/west/t3, tag/west/t4 and 2 more would go with it, which the run did not create"
+        )
         plan, _ = company.undo(run, "changed-since:workspace/west")
         assert did(plan) == [("delete", "workspace/west")]
         (change,) = plan.changes
@@ -290,7 +293,8 @@ class TestRenames:
         company.apply(workspaces={"west": {**WEST, "members": {"bob@acme.com": "viewer"}}, "deep": {"name": "Deep", "parent": "west"}})
         wild = {**WEST, "members": {"bob@acme.com": "viewer"}, **more}
         company.write(
-            workspaces={"wild": wild, "deep": {"name": "Deep", "parent": "wild"}}, moved=[{"from": "workspace/west", "to": "workspace/wild"}]
+            workspaces={"wild": wild, "deep": {"name": "Deep", "parent": "wild"}},
+            moved=[{"from": "workspace/west", "to": "workspace/wild"}],
         )
         return company.apply()
 
@@ -378,7 +382,8 @@ class TestCutOff:
         raw.execute("UPDATE orgform_runs SET finished = NULL, outcome = NULL WHERE run = ?", (run,))
         for address in addresses:
             raw.execute(
-                "UPDATE orgform_changes SET status = 'planned', live = NULL WHERE run = ? AND change LIKE ?", (run, f'%"address":"{address}"%')
+                "UPDATE orgform_changes SET status = 'planned', live = NULL WHERE run = ? AND change LIKE ?",
+                (run, f'%"address":"{address}"%'),
             )
         raw.commit()
         raw.close()
@@ -391,7 +396,9 @@ class TestCutOff:
         plan, _ = company.undo(run)
         assert len(plan.changes) == 3
         assert all("cut off" in c.because[-1] for c in plan.changes)
-        assert "what the config did not manage of it: the run was cut off before that was recorded" in loses(plan)["member/carol@acme.com"][1]
+        assert (
+            "what the config did not manage of it: the run was cut off before that was recorded" in loses(plan)["member/carol@acme.com"][1]
+        )
         assert company.live() == before
 
     def test_what_is_as_before_was_not_done(self, company: Company) -> None:
@@ -401,7 +408,7 @@ class TestCutOff:
         company.change("create", "member/carol@acme.com", {"name": "Carol Wu", "role": "standard"})
         company.change("delete", "member/dan@acme.com")
         company.change("update", "workspace/west", {"name": "West"})
-        plan, report = company.undo(run)
+        plan, _ = company.undo(run)
         assert (plan.changes, left(plan)) == ((), {})
         assert plan.undoes
         assert (plan.undoes.not_done, plan.undoes.undone) == (2, 1)
@@ -528,7 +535,7 @@ class TestWhichRun:
     def test_one_of_another_live_system(self, company: Company) -> None:
         run = company.apply(members=OWNERS)
         company.write(members=OWNERS, targets={"acme": {"provider": "local", "database": "other.db"}})
-        with pytest.raises(OrgformError, match="changed local:acme.db; the target 'acme' is local:other.db now"):
+        with pytest.raises(OrgformError, match=r"changed local:acme\.db; the target 'acme' is local:other\.db now"):
             company.plan_undo(run)
         company.write(members=OWNERS, targets={"new": {"provider": "local", "database": "acme.db"}})
         with pytest.raises(OrgformError, match="changed the target 'acme'"):
@@ -537,12 +544,9 @@ class TestWhichRun:
     def test_one_whose_kinds_went_elsewhere(self, company: Company) -> None:
         run = company.apply(members=OWNERS)
         two = {
-            "acme": {"provider": "local", "database": "acme.db", "kinds": ["member", "company", "domain"]},
+            "acme": {"provider": "local", "database": "acme.db", "kinds": ["company", "domain"]},
             "flags": {"provider": "local", "database": "flags.db"},
         }
-        company.write(members=OWNERS, targets=two)
-        assert len(company.plan_undo(run).changes) == 0 or True
-        two["acme"]["kinds"] = ["company", "domain"]
         company.write(members=OWNERS, targets=two)
         with pytest.raises(OrgformError, match="does not take that kind any more"):
             company.plan_undo(run)
@@ -612,7 +616,12 @@ class TestSaved:
         company.apply(members=OWNERS)
         run = company.apply(members={**OWNERS, **CAROL})
         asked: list[Plan] = []
-        _, report = app.undo(company.options, run, approve=lambda plan: bool(asked.append(plan)))
+
+        def no(plan: Plan) -> bool:
+            asked.append(plan)
+            return False
+
+        _, report = app.undo(company.options, run, approve=no)
         assert (report.outcome, len(asked)) == ("declined", 1)
         assert "member/carol@acme.com" in company.live()
         assert app.undo(replace(company.options, parallelism=1), run, approve=lambda plan: True)[1].outcome == "done"
