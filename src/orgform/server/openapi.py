@@ -13,6 +13,7 @@ from typing import Any
 from orgform.codec import encode
 from orgform.kinds import Kind, Kinds
 from orgform.server import openapi_common as common
+from orgform.server import openapi_paths
 from orgform.server.answers import JSON, Answer
 from orgform.server.openapi_common import Json, parameter, problem, ref, said
 from orgform.server.reading import seen
@@ -61,7 +62,7 @@ def document(kinds: Kinds) -> Json:
         "servers": [{"url": "/", "description": "The server that this document comes from."}],
         "security": [{"bearer": []}],
         "tags": [*common.TAGS, *(c.tag() for c in described)],
-        "paths": {**common.paths(), **paths},
+        "paths": {**openapi_paths.paths(), **paths},
         "components": {
             "schemas": schemas,
             "parameters": common.PARAMETERS,

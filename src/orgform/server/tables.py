@@ -1,7 +1,8 @@
 """The tables as queries name them, in words that SQLite and PostgreSQL share. What makes them is `migrations/`, held equal by a test.
 
 Invariant: keys are compared byte by byte on both (collation C), so that pages come in the same order everywhere. Attributes are
-JSON text, spliced into answers as they are. Every table carries the company: no query goes without it.
+JSON text, spliced into answers as they are. What belongs to a company carries it, and no query for a request goes without it; only a token
+is found by its own id, as it is what tells the company.
 """
 
 from __future__ import annotations
