@@ -253,7 +253,10 @@ def test_attributions_are_never_worth_stopping_for(tmp_path: Path, kinds: Kinds)
         ([page("a", "b", total=1)], "the server says that there are 1, and gave 2"),
         ([page("a", "a")], "a page repeats what another one had"),
         ([page("a", next="x"), page("a", next="y")], "a page repeats what another one had"),
-        ([page("a", next="x"), page("b", next="x"), page("c", next="x")], "circle"),
+        ([page("a", next="x", total=9), page("b", next="x", total=9)], "circle"),
+        ([page("a", "b", next="x", total=1)], "the server says that there are 1, and gave 2"),
+        ([page("a", next="x", total=9), page(next="y", total=9)], "a page is empty, and says that more follow"),
+        ([page("a/b")], "the answer holds what belongs to another collection"),
         ([page("a", next="x"), answer(500, {"detail": "oh"})], "500 Some Reason: oh"),
         ([page("a", next="x"), reset], "was cut"),
         ([page("a", next="x"), answer(200, {"items": []})], "missing required field `total`"),
@@ -446,6 +449,13 @@ def test_a_batch_holds_what_the_target_says(tmp_path: Path, kinds: Kinds) -> Non
         assert [len(decode(r.body)["operations"]) for r in script.received[1:]] == [2, 1]
 
 
+@pytest.mark.parametrize("said", [{"status": "ok"}, {"key": "ws/other", "attributes": {}}, None])
+def test_done_is_what_the_server_says_of_this_resource(tmp_path: Path, kinds: Kinds, said: Any) -> None:
+    operations = [make("tag/ws/a", "1"), Operation("delete", Address("tag/ws/b"), etag="v", key="2")]
+    with arrived(tmp_path, kinds, whoami(), answer(200, said), batch=1) as (provider, _):
+        assert [r.status for r in provider.write(operations)] == ["unknown", "unknown"]
+
+
 def test_one_by_one_as_it_is_sent(tmp_path: Path, kinds: Kinds) -> None:
     operations = [
         Operation("create", Address("membership/ws/group:g"), {"role": "admin"}, key="1"),
@@ -453,8 +463,12 @@ def test_one_by_one_as_it_is_sent(tmp_path: Path, kinds: Kinds) -> None:
         Operation("update", Address("tag/ws/a b&c"), {"name": "x"}, "*", "id", "3"),
         Operation("delete", Address("feature_value/ws/f"), etag="v2", key="4"),
     ]
-    made = answer(201, {"id": "i"}, etag='"e.1"')
-    with arrived(tmp_path, kinds, whoami(), made, answer(200, {}), answer(200, {}), answer(204), batch=1) as (provider, script):
+
+    def item(key: str) -> bytes:
+        return answer(200, {"key": key, "attributes": {}}, etag='"e.1"' if ":" in key else "")
+
+    steps = [item("ws/group:g"), item("new"), item("ws/a b&c"), answer(204)]
+    with arrived(tmp_path, kinds, whoami(), *steps, batch=1) as (provider, script):
         assert provider.write(operations) == [Result("done", etag="e.1"), *[Result("done")] * 3]
         sent = script.received[1:]
     assert [(r.method, r.path) for r in sent] == [

@@ -28,6 +28,7 @@ MOST_ASKED, MOST_PAGES, EVENTS_A_PAGE, MOST_CALLS = 50, 3, 20, 60
 READS = 3
 # The code with which the server says that its database failed and all was undone.
 UNDONE = "storage"
+_NO_CONTENT = 204
 _METHODS = {"create": "POST", "update": "PATCH", "delete": "DELETE"}
 # Of our challenges -> of what the API observes of a resource.
 CHALLENGE_WORDS = {"record": "record", "value": "value", "type": "type", "expires": "expires_at", "detail": "detail"}
@@ -186,12 +187,16 @@ class AdminApi(Provider):
         if o.action != "create":
             path += f"/{quote(written['key'], safe='/:@')}"
         try:
-            answer: Answer[Any] = self._session.request(_METHODS[o.action], path, json=body, headers=headers, idempotent=True)
+            shape = Any if o.action == "delete" else Item
+            answer: Answer[Any] = self._session.request(_METHODS[o.action], path, json=body, headers=headers, idempotent=True, type=shape)
         except HttpError as e:
             # What a gateway says of its own routes says nothing of the resource.
             if e.status in (404, 409, 412, 422) and e.code not in ("", "no-such-route", "no-such-collection"):
                 return _result(o, Done(e.status, problem={"code": e.code, "detail": e.detail}))
             return _cut_off(e)
+        # Whoever stands between may answer for the server: done is what the server itself says of this resource.
+        if not (answer.status == _NO_CONTENT if o.action == "delete" else answer.value.key == key_of(o.address)):
+            return Result("unknown", f"the answer to the {o.action} of {o.address} is about something else")
         return Result("done", etag=answer.headers.get("etag", "").strip('"') or None)
 
     def _write_batch(self, operations: list[Operation]) -> list[Result]:
