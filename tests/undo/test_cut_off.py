@@ -24,7 +24,8 @@ SPACE = {"west": {"name": "West", "region": "us", "members": {"bob@acme.com": "a
 
 
 @pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_batches(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.change("create", "domain/acme.com")  # the live system is there before several write to it at once
     monkeypatch.setattr(provider, "local", slow())
 
 
