@@ -22,7 +22,7 @@ def kinds() -> Kinds:
 
 
 def context(folder: Path, kinds: Kinds, options: dict[str, Any], *, run: str = "", secret: str = "") -> TargetContext:
-    return TargetContext("acme", options, folder, kinds, lambda name: secret, max_wait=0.05, run=run)
+    return TargetContext("acme", options, folder, kinds, lambda name: secret, max_wait=0.01, run=run)
 
 
 @pytest.fixture

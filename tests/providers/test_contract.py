@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from orgform.providers.orgform.client import AdminApi
 from orgform.server import Store, create_app
 from orgform.testing import contract
 from orgform.testing.contract import Sample, Subject
+from orgform.testing.faults import Rule, fault_proxy
 from orgform.testing.server import RunningServer
 
 SAMPLES = (
@@ -52,7 +54,12 @@ class Losing(httpx.BaseTransport):
         self._inner.close()
 
 
-def subject(kinds: Kinds, opened: Callable[[], Provider], losing: Callable[[int], AbstractContextManager[Provider]]) -> Subject:
+def subject(
+    kinds: Kinds,
+    opened: Callable[[], Provider],
+    losing: Callable[[int], AbstractContextManager[Provider]],
+    behind: Callable[[Sequence[Rule]], AbstractContextManager[Provider]] | None = None,
+) -> Subject:
     return Subject(
         open=lambda: closing(opened()),
         kinds=kinds,
@@ -61,7 +68,19 @@ def subject(kinds: Kinds, opened: Callable[[], Provider], losing: Callable[[int]
         losing=losing,
         refused=Operation("create", Address("membership/nowhere/nobody@acme.com"), {"role": "member"}, key="refused"),
         repeats=True,
+        behind=behind,
     )
+
+
+def behind(server: RunningServer, open_remote: Callable[..., Provider], **options: Any) -> Any:
+    """Opens the server behind a fault proxy."""
+
+    @contextmanager
+    def opened(rules: Sequence[Rule]) -> Iterator[Provider]:
+        with fault_proxy(server.url, rules) as proxy, closing(open_remote(url=proxy.url, **options)) as provider:
+            yield provider
+
+    return opened
 
 
 @pytest.fixture(params=["local", "orgform"])
@@ -88,7 +107,8 @@ def checked(request: pytest.FixtureRequest, kinds: Kinds, tmp_path: Path) -> Sub
         with closing(AdminApi(session, kinds, local.capabilities, "losing")) as provider:
             yield provider
 
-    return subject(kinds, request.getfixturevalue("open_remote"), losing_remotely)
+    open_remote = request.getfixturevalue("open_remote")
+    return subject(kinds, open_remote, losing_remotely, behind(server, open_remote))
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
@@ -99,10 +119,12 @@ def test_contract(check: Callable[[Subject], None], checked: Subject) -> None:
 @pytest.mark.parametrize(
     "check", [c for c in contract.CHECKS if c not in (contract.reads_every_page, contract.is_never_complete_without_a_page)]
 )
-def test_one_call_for_each_write(check: Callable[[Subject], None], kinds: Kinds, open_remote: Callable[..., Provider]) -> None:
+def test_one_call_for_each_write(
+    check: Callable[[Subject], None], kinds: Kinds, served: RunningServer, open_remote: Callable[..., Provider]
+) -> None:
     """`batch: 1` goes by each resource's own route, and means the same. What is about reading is checked above."""
 
     def losing(after: int) -> AbstractContextManager[Provider]:
         raise NotImplementedError
 
-    check(subject(kinds, lambda: open_remote(batch=1), losing))
+    check(subject(kinds, lambda: open_remote(batch=1), losing, behind(served, open_remote, batch=1)))

@@ -174,6 +174,11 @@ class FirstPageOnly(Memory):
             yield ReadResult(result.kind, dict(list(result.resources.items())[:2]))
 
 
+def elsewhere() -> dict[str, Any]:
+    """Behind the proxy is a provider that reads nothing and writes to nowhere."""
+    return {"behind": lambda rules: closing(Memory({}))}
+
+
 BREAKING: list[tuple[Callable[[Subject], None], type[Memory], dict[str, Any]]] = [
     (contract.names_its_system_the_same_each_time, NewNameEachTime, {}),
     (contract.reads_one_result_for_each_kind, OtherKinds, {}),
@@ -190,6 +195,8 @@ BREAKING: list[tuple[Callable[[Subject], None], type[Memory], dict[str, Any]]] =
     (contract.renames_without_making_anew, Anew, {}),
     (contract.reads_every_page, FirstPageOnly, {}),
     (contract.is_never_complete_without_a_page, Memory, {"losing": lambda n: closing(Memory({}))}),
+    (contract.reads_right_or_says_so_under_faults, Memory, elsewhere()),
+    (contract.writes_what_it_says_under_faults, Memory, elsewhere()),
 ]
 
 

@@ -15,9 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 from orgform.codec import Struct, replace
+from orgform.errors import ProviderError
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Live, kind_of
 from orgform.providers.base import Operation, Provider, Result
+from orgform.testing import catalogue
+from orgform.testing.faults import Rule
 
 Open = Callable[[], AbstractContextManager[Provider]]
 
@@ -41,6 +44,7 @@ class Subject(Struct, frozen=True):
     `samples` are created in their order and deleted in reverse; the first depends on nothing, a later one may on earlier ones.
     `many(n)` is a sample with number n, all alike, that depends on nothing; `losing(n)` opens a provider whose list answers after the
     n-th are lost; `refused` is an operation that the platform refuses. `repeats`: the platform does an operation with one key once.
+    `behind(rules)` opens the same live system behind a fault proxy (`testing.faults`) with these rules, with a short `max_wait`.
     """
 
     open: Open
@@ -50,6 +54,7 @@ class Subject(Struct, frozen=True):
     losing: Callable[[int], AbstractContextManager[Provider]] | None = None
     refused: Operation | None = None
     repeats: bool = False
+    behind: Callable[[Sequence[Rule]], AbstractContextManager[Provider]] | None = None
 
 
 def reads_one_result_for_each_kind(subject: Subject) -> None:
@@ -202,6 +207,55 @@ def names_its_system_the_same_each_time(subject: Subject) -> None:
         assert "@" not in first.system, "no credentials in the name"
 
 
+def reads_right_or_says_so_under_faults(subject: Subject) -> None:
+    """Whatever the live system does to the answers, what is called complete is complete and right; the rest is told in a sentence."""
+    if subject.behind is None:
+        return
+    with _created(subject) as provider:
+        kinds = sorted({kind_of(s.address) for s in subject.samples})
+        right = {r.kind: r.resources for r in provider.read(kinds)}
+        for name, rules in catalogue.READS.items():
+            try:
+                with subject.behind(rules) as faulty:
+                    for result in faulty.read(kinds):
+                        told = result.resources == right[result.kind] if result.complete else bool(result.problem)
+                        assert told, f"under {name!r} the read of {result.kind} is complete and wrong, or incomplete without a word"
+            except ProviderError as error:
+                assert error.message, f"under {name!r} the read fails without a word"
+
+
+def writes_what_it_says_under_faults(subject: Subject) -> None:
+    """`done` is done, `failed` is not done, and what cannot be known is `unknown`. Nothing is `stale`: nobody else writes."""
+    if subject.behind is None:
+        return
+    sample = subject.samples[0]
+    for name, rules in catalogue.WRITES.items():
+        with _created(replace(subject, samples=(sample,))) as provider:
+            live = _live(provider, sample.address)
+            assert live is not None
+            changed = [_change(sample, live)] if sample.patch else []
+            for operation in (*changed, _delete(sample.address), _create(sample)):
+                before = _live(provider, sample.address)
+                with subject.behind(rules) as faulty:
+                    [result] = faulty.write([operation])
+                _tells_what_it_did(name, sample, operation, result, before, _live(provider, sample.address))
+                if operation.action == "delete":
+                    provider.write([_delete(sample.address)])
+
+
+def _tells_what_it_did(name: str, sample: Sample, o: Operation, result: Result, before: Live | None, after: Live | None) -> None:
+    said = f"under {name!r} the {o.action} of {sample.address} is {result.status} ({result.detail})"
+    assert result.status != "stale", f"{said}: nobody else wrote"
+    if result.status == "failed":
+        assert result.detail, f"{said}, without a word"
+        assert after == before, f"{said}, and was done"
+    if result.status == "done" and o.action == "delete":
+        assert after is None, f"{said}, and it is there"
+    elif result.status == "done":
+        assert after is not None, f"{said}, and it is not there"
+        _holds(sample.address, after.attributes, sample.attributes if o.action == "create" else sample.patched)
+
+
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     names_its_system_the_same_each_time,
     reads_one_result_for_each_kind,
@@ -217,6 +271,8 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     renames_without_making_anew,
     reads_every_page,
     is_never_complete_without_a_page,
+    reads_right_or_says_so_under_faults,
+    writes_what_it_says_under_faults,
 )
 
 
