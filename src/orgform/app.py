@@ -160,14 +160,17 @@ def undo(
     config, own = load(options, load_kinds()), new_run()
     with opened_ledger(options, create=False) as ledger:
         ledger.about(run)  # a run that nobody knows: no ledger is made for it
-    with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm, run=own) as targets:
-        with ledger.lock([t.key for t in targets.values()], actor()) as lock:
-            made, snapshot = undo_now(options, config, targets, ledger, run, listen)
-            refuse(made)
-            check_writable(made, targets)
-            if approve and made.changes and not approve(made):
-                return made, Report(run="", outcome="declined")
-            return made, execute(options, made, targets, snapshot.live, ledger, lock, own, listen, stop)
+    with (
+        opened_ledger(options, create=True) as ledger,
+        opened_targets(options, config, ledger, confirm, run=own) as targets,
+        ledger.lock([t.key for t in targets.values()], actor()) as lock,
+    ):
+        made, snapshot = undo_now(options, config, targets, ledger, run, listen)
+        refuse(made)
+        check_writable(made, targets)
+        if approve and made.changes and not approve(made):
+            return made, Report(run="", outcome="declined")
+        return made, execute(options, made, targets, snapshot.live, ledger, lock, own, listen, stop)
 
 
 def drift(

@@ -15,7 +15,6 @@ from orgform.planning.diff import fingerprint, merge_patch, patched, project
 from orgform.planning.scope import relabel, renames_of, stages
 from orgform.providers.base import Operation
 
-
 #: what is said of a change that was done without a write, because somebody else had done it
 ALREADY = ("it was there already, exactly so", "it was so already", "it was gone already")
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from orgform.render.tables import DONE, not_done, outcome, table, visible
+from orgform.render.tables import ALIKE_SHOWN, DONE, outcome, table, visible
 from orgform.render.view import kind_of, moment
 from orgform.render.words import Paint, clean, count, hang, listing, noun
 
@@ -62,11 +63,18 @@ class _Page:
             yield from hang("", clean(sentence), self.width)
 
     def _rest(self, rest: Sequence[Doc]) -> Iterator[str]:
-        if self.everything:
-            for change in rest:
-                yield from outcome(change, self.paint, self.width)
-        else:
-            yield from not_done(sorted(rest, key=_reason), self.paint, self.width, "--all shows all")
+        """By reason, which is told once for all that have it."""
+        for _, alike in groupby(sorted(rest, key=_reason), _reason):
+            several = list(alike)
+            shown = several if self.everything or len(several) <= ALIKE_SHOWN + 2 else several[:ALIKE_SHOWN]
+            for change in shown[:-1]:
+                yield from outcome({**change, "detail": ""}, self.paint, self.width)
+            if len(shown) == len(several):
+                yield from outcome(several[-1], self.paint, self.width)
+                continue
+            yield from outcome({**shown[-1], "detail": ""}, self.paint, self.width)
+            yield self.paint("dim", f"  ... and {len(several) - len(shown):,} more, --all shows each")
+            yield from hang(" " * 13, clean(several[-1].get("detail") or ""), self.width)
 
     def _done(self, done: Sequence[Doc]) -> Iterator[str]:
         shown = done if self.everything else visible(done) if len(done) <= EACH else []
