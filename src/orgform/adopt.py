@@ -16,7 +16,7 @@ from orgform.codec import Struct
 from orgform.config.edit import Document, Pair, Untouchable, is_null, is_template
 from orgform.config.sheet import Sheet
 from orgform.export import entry_of
-from orgform.export_into import MISSING, Difference, Merge, Place
+from orgform.export_into import MADE, MISSING, Difference, Merge, Place
 from orgform.kinds import Kind, Kinds
 from orgform.model import NO_LIFECYCLE, Address, Attributes, Config, Desired, Live, parts_of
 
@@ -132,31 +132,36 @@ class _Adoption(Merge):
         super()._change(place, kind, difference)
 
     def _add_attribute(self, address: Address, kind: Kind, difference: Difference) -> None:
-        raise Untouchable("the defaults")
+        raise Untouchable(MADE)
 
     def unreachable(self, address: Address, kind: Kind, difference: Difference, place: Place | None, reason: str) -> None:
-        row = self._row(address)
-        try:
-            if place is None and row is not None and ".".join(difference.path) in row[0].header:
-                row[0].set(row[1], ".".join(difference.path), None if difference.live is MISSING else difference.live)
-            elif place is None and row is None and self._beside(address, kind, difference):
-                return
-            elif self._overlay is not None:
-                self._lay_over(address, kind, difference)
-            else:
-                raise Untouchable(self._made_by(address) if place is None else reason)
-        except Untouchable as why:
-            at = self._documents[place.file].line(place.pair.key) if place else 0
-            source = f"{place.file}:{at}" if place else self._at(address)
-            self._refuse(address, ".".join(difference.path), f"its value comes from {why}", source)
+        """The nearest other place: a cell of its CSV row, the entry itself or the one above, the environment's file."""
+        for attempt in (self._into_cell, self._beside, self._lay_over) if place is None else (self._lay_over,):
+            try:
+                if attempt(address, kind, difference):
+                    return
+            except Untouchable as why:
+                reason = reason if place else str(why)
+        if place is None and reason == MADE:
+            reason = self._made_by(address)
+        source = f"{place.file}:{self._documents[place.file].line(place.pair.key)}" if place else self._at(address)
+        self._refuse(address, ".".join(difference.path), f"its value comes from {reason}", source)
+
+    def _into_cell(self, address: Address, kind: Kind, difference: Difference) -> bool:
+        row, column = self._row(address), ".".join(difference.path)
+        if row is None or column not in row[0].header:
+            return False
+        row[0].set(row[1], column, None if difference.live is MISSING else difference.live)
+        return True
 
     def _beside(self, address: Address, kind: Kind, difference: Difference) -> bool:
         """In the entry itself, or in that of its parent, where that is written out and the value came there from a template."""
-        if self._own_place(address) is not None:
-            self._add_override(address, kind, difference)
+        own = self._own_place(address)
+        if own is not None:
+            self._add_override(own, address, kind, difference)
             return True
         above = self._parent_place(address)
-        if above is None or self._stands_within(address, above):
+        if above is None or self._row(address) is not None or self._stands_within(address, above):
             return False
         key = () if kind.singleton else (parts_of(address)[-1],)
         path, value = self._as_entry(address, kind, difference)
@@ -167,34 +172,34 @@ class _Adoption(Merge):
             self.put(above.file, above.pair, (kind.collection, *key, *path), value)
         return True
 
-    def _add_override(self, address: Address, kind: Kind, difference: Difference) -> None:
+    def _add_override(self, own: Place, address: Address, kind: Kind, difference: Difference) -> None:
         """In the innermost map that is written out."""
         value = _emptied(difference)
         for depth in range(len(difference.path) - 1, 0, -1):
             holder = self._written_at(address, kind, difference.path[:depth])
             if holder is not None:
                 return self.put(holder.file, holder.pair, difference.path[depth:], value)
-        own = self._own_place(address)
-        if own is None:
-            raise Untouchable("nowhere")
         return self.put(own.file, own.pair, difference.path, value)
 
-    def _lay_over(self, address: Address, kind: Kind, difference: Difference) -> None:
+    def _lay_over(self, address: Address, kind: Kind, difference: Difference) -> bool:
         """Into the environment's file, which names entries by their expanded key."""
+        if self._overlay is None:
+            return False
         file, holder, spot = self._spot(address)
+        if not difference.path:
+            raise Untouchable("a short form, which cannot say what there is now")
         if holder is not None and not spot:
             self.put(file, holder, difference.path, _emptied(difference, overlay=True))
-            return
+            return True
         path, value = self._as_entry(address, kind, difference, overlay=True)
         self.put(file, holder, (*spot, *path), value)
+        return True
 
     def _as_entry(self, address: Address, kind: Kind, difference: Difference, *, overlay: bool = False) -> tuple[Path, Any]:
         """What stands under the resource's key: its short form, where that says as much as is declared."""
         value, desired = _emptied(difference, overlay=overlay), self._config.desired[address]
         alone = difference.path == (kind.shorthand,) and set(desired.attributes) <= set(difference.path)
         plain = desired.lifecycle == NO_LIFECYCLE and not (desired.until or desired.reason)
-        if not difference.path:
-            return (), value
         if alone and plain and value is not None:
             return (), entry_of(kind, {difference.path[0]: value})
         return difference.path, value
@@ -362,8 +367,11 @@ def _makers(document: Document, line: int) -> Iterator[str]:
 
 def _lines(pair: Pair) -> range:
     """1-based lines of a pair."""
-    start, end = int(pair.key.start_mark.line), int(pair.value.end_mark.line)
-    return range(start + 1, max(end, start) + (1 if end == start or pair.value.end_mark.column else 0) + 1)
+    last = pair.value
+    while last.id != "scalar" and not last.flow_style and last.value:  # a block's own end mark stands behind it
+        last = last.value[-1][1] if last.id == "mapping" else last.value[-1]
+    start = int(pair.key.start_mark.line)
+    return range(start + 1, max(int(last.end_mark.line), start) + 2)
 
 
 def _entry(kind: Kind, desired: Desired) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def texts_in(folder: Path, env: str | None = None, *, also: Iterable[str] = ()) 
     files = FolderFiles(folder)
     try:
         listing = files.listing()
-        chosen = [name for name in _overlay_names(env) if env in listing.environments and (folder / name).exists()]
+        chosen = [name for name in _overlay_names(env) if name.partition("/")[2] in listing.environments]
         texts = {name: files.read(name, MAX_YAML).decode("utf-8") for name in (*listing.files, *chosen)}
         return texts | {name: files.read(name, MAX_CSV).decode("utf-8") for name in also if name not in texts}
     except FileProblem as problem:

@@ -44,17 +44,23 @@ def rewritten(options: Options, config: Config, wanted: Wanted, inputs: PlanInpu
         after = load(options, kinds, files=edited)
     except ConfigInvalid as invalid:
         return Rewritten({}, tuple(_mistakes(invalid, "")))
-    judge = _Judge(config, after, wanted, kinds)
+    judge = Judge(config, after, wanted, kinds)
     refused = [*judge.declared(), *judge.planned(inputs, made)]
     notes: list[str] = []
     for env, before in others.items():
         refused += judge.elsewhere(replace(options, env=env), before, edited, notes)
     if refused:
         return Rewritten({}, tuple(refused))
-    if texts_in(options.folder, options.env, also=sorted(csv)) != texts:
-        raise OrgformError("a file of the config was changed meanwhile; nothing was written", hint="run it again")
+    check_unchanged(options, texts)
     write_files(options.folder, adopted.files)
     return Rewritten({name: diff(name, texts.get(name), text) for name, text in sorted(adopted.files.items())}, notes=tuple(notes))
+
+
+def check_unchanged(options: Options, texts: Mapping[str, str]) -> None:
+    """What an editor saved in the meantime must not be lost. Raises `OrgformError`."""
+    csv = sorted(name for name in texts if not name.endswith(YAML))
+    if texts_in(options.folder, options.env, also=csv) != texts:
+        raise OrgformError("a file of the config was changed meanwhile; nothing was written", hint="run it again")
 
 
 def diff(name: str, old: str | None, new: str) -> str:
@@ -81,7 +87,7 @@ def _other_environments(options: Options, kinds: Kinds) -> Iterator[tuple[str | 
                 continue
 
 
-class _Judge:
+class Judge:
     """What became of the config, against what was wanted of it."""
 
     def __init__(self, before: Config, after: Config, wanted: Wanted, kinds: Kinds) -> None:

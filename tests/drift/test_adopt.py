@@ -426,6 +426,93 @@ fay@acme.com,Fay,,,\r
 """
 
 
+def test_the_nearest_place_of_all_sorts(tmp_path: Path) -> None:
+    text = (
+        COMPANY.partition("workspaces:")[0].replace("name: Acme Corp", 'name: "Acme {{ stage }}"')
+        + """\
+variables: {stage: {type: string, default: test}, lab: {type: string, default: lab}}
+include_csv: {members: people.csv}
+templates:
+  workspace:
+    t:
+      labels: {tier: gold, owner: ops}
+      members: {group:support: {role: member, until: 2031-01-01, reason: trial}, bob@acme.com: viewer}
+workspaces:
+  "loop-{{ n }}":
+    for_each: {n: [1]}
+    auto_top_up: {threshold: 50, amount: 100, currency: USD}
+  "{{ lab }}":
+    name: Lab
+  own:
+    use: t
+    labels: {brand: x, gone: soon}
+    members: {alice@acme.com: admin}
+    tags: {vip: "{{ {'name': 'VIP'} }}"}
+"""
+    )
+    files = {
+        "company.yaml": text,
+        "people.csv": "email,name,use\ndan@acme.com,Dan,d\n",
+        "more.yaml": "templates: {member: {d: {title: Guest}}}\n",
+        "environments/staging.yaml": "targets: {acme: {database: staging.db}}\n",
+    }
+    acme = Company(tmp_path / "acme", files, env="staging")
+    by_hand(acme, "PATCH", "auto_top_up/loop-1", amount=200)
+    by_hand(acme, "PATCH", "company/company", name="By hand")
+    by_hand(acme, "PATCH", "members/dan@acme.com", title="Boss")
+    by_hand(acme, "PATCH", "workspaces/lab", name="Laboratory")
+    by_hand(acme, "PATCH", "workspaces/own", labels={"owner": "it", "gone": "never"})
+    by_hand(acme, "PATCH", "memberships/own/bob@acme.com", role="manager")
+    by_hand(acme, "PATCH", "memberships/own/group:support", role="viewer")
+    by_hand(acme, "PATCH", "tags/own/vip", name="Very")
+    acme.edit("labels: {brand: x, gone: soon}", "labels: {brand: x}")
+    acme.before = acme.texts()
+    acme.adopt()
+    assert acme.changed_lines() == [
+        "-    labels: {brand: x}",
+        "-    members: {alice@acme.com: admin}",
+        "+    labels: {brand: x, gone: never, owner: it}",
+        '+    members: {alice@acme.com: admin, bob@acme.com: manager, "group:support": {role: viewer}}',
+    ]
+    assert acme.changed_lines("environments/staging.yaml") == [
+        "+",
+        "+company:",
+        "+  name: By hand",
+        "+",
+        "+members:",
+        "+  dan@acme.com:",
+        "+    title: Boss",
+        "+",
+        "+workspaces:",
+        "+  lab:",
+        "+    name: Laboratory",
+        "+  loop-1:",
+        "+    auto_top_up:",
+        "+      amount: 200",
+        "+  own:",
+        "+    tags:",
+        "+      vip:",
+        "+        name: Very",
+    ]
+    assert acme.planned == []
+
+    default = Company(tmp_path / "default", {name: text for name, text in files.items() if not name.startswith("env")})
+    default.patch("workspaces/lab", name="Laboratory")
+    default.patch("tags/own/vip", name="Very")
+    default.patch("memberships/own/group:support", role="viewer")
+    assert default.refused("workspace/*", "tag/*") == [
+        ("tag/own/vip", "name", "its value comes from an expression", "company.yaml:46"),
+        ("workspace/lab", "name", "its value comes from an expression in its key", "company.yaml:40"),
+    ]
+    found = default.drift(ignore=["membership/*"])
+    assert default.changed_lines() == [
+        "-    members: {alice@acme.com: admin}",
+        '+    members: {alice@acme.com: admin, "group:support": {role: member, until: 2031-01-01, reason: trial, lifecycle: {ignore: '
+        "[role]}}}",
+    ]
+    assert found.ignored == ("membership/own/group:support",)
+
+
 @pytest.fixture
 def roster(tmp_path: Path) -> Company:
     return Company(tmp_path / "acme", {"company.yaml": COMPANY + "include_csv: {members: people.csv}\n", "people.csv": ROSTER})
@@ -511,7 +598,9 @@ def test_a_file_that_cannot_be_written_leaves_all_as_they_were(tmp_path: Path) -
     acme = Company(tmp_path / "acme", {"company.yaml": COMPANY, "more/people.yaml": "members:\n  dan@acme.com: {name: Dan}\n"})
     acme.patch("members/bob@acme.com", title="CTO")
     acme.patch("members/dan@acme.com", name="Daniel")
-    command = f"ulimit -f 0; exec {shlex.quote(ORGFORM)} drift -C {shlex.quote(str(acme.folder))} --adopt"
+    acme.write("more/people.yaml", acme.text("more/people.yaml") + "# long\n" * 40_000)
+    acme.before = acme.texts()
+    command = f"ulimit -f 200; exec {shlex.quote(ORGFORM)} drift -C {shlex.quote(str(acme.folder))} --adopt"
     done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot be written: File too large" in done.stderr

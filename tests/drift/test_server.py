@@ -14,7 +14,7 @@ from tests.drift.company import COMPANY
 TARGETS = """\
 targets:
   people: {{provider: orgform, url: "{first}", token: env:FIRST_TOKEN}}
-  flags: {{provider: orgform, url: "{second}", token: env:SECOND_TOKEN, kinds: [tag]}}
+  flags: {{provider: orgform, url: "{second}", token: env:SECOND_TOKEN, kinds: [role]}}
 """
 
 
@@ -33,7 +33,7 @@ def test_drift_of_two_servers(tmp_path: Path) -> None:
         text = COMPANY.replace(
             "targets:\n  acme: {provider: local, database: acme.db}\n", TARGETS.format(first=first.url, second=second.url)
         )
-        (folder / "company.yaml").write_text(text.replace("    name: Headquarters\n", "    name: Headquarters\n    tags: {}\n"))
+        (folder / "company.yaml").write_text(text + "roles:\n  auditor: {scope: company, description: Audits}\n")
         env = {
             "FIRST_TOKEN": first.token(),
             "SECOND_TOKEN": second.token(),
@@ -47,12 +47,17 @@ def test_drift_of_two_servers(tmp_path: Path) -> None:
         hand(first, dana, "PATCH", "members/bob@acme.com", {"attributes": {"title": "CTO"}})
         hand(first, first.token(), "PATCH", "members/bob@acme.com", {"attributes": {"name": "Bobby"}})
         hand(first, dana, "DELETE", "feature_values/hq/beta", None)
+        hand(second, second.token(), "PATCH", "roles/auditor", {"attributes": {"description": "By hand"}})
         done = run("drift", "-C", folder, "--detailed-exitcode", "--format", "json", env=env)
         assert done.returncode == 2, done.stderr
         doc = json.loads(done.stdout)
         assert sorted(doc["targets"]) == ["flags", "people"]
         items = {item["address"]: item for item in doc["drift"]}
-        assert set(items) == {"feature_value/hq/beta", "member/bob@acme.com"}
+        assert {a: item["target"] for a, item in items.items()} == {
+            "feature_value/hq/beta": "people",
+            "member/bob@acme.com": "people",
+            "role/auditor": "flags",
+        }
         who = {field["path"]: field["attribution"] for field in items["member/bob@acme.com"]["fields"]}
         assert who["title"]["client"] == "web console"
         assert who["title"]["actor"] == items["feature_value/hq/beta"]["attribution"]["actor"] != who["name"]["actor"]

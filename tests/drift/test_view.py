@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from orgform import app
 from orgform.codec import encode_pretty, replace, to_builtins
@@ -106,18 +107,23 @@ def test_without_a_base_nothing_is_told_apart(acme: Company) -> None:
 
 
 def test_several_targets(tmp_path: Path) -> None:
-    text = COMPANY.replace(
-        "  acme: {provider: local, database: acme.db}\n",
-        "  acme: {provider: local, database: acme.db}\n  flags: {provider: local, database: flags.db, kinds: [tag, shift]}\n",
-    ).replace("    name: Headquarters\n", "    name: Headquarters\n    tags: {vip: {name: VIP}}\n")
-    folder = tmp_path / "acme"
-    acme = Company.__new__(Company)
-    acme.folder, acme.env, acme.options = folder, None, app.Options(folder=folder)
-    folder.mkdir()
-    acme.write("company.yaml", text)
-    found = app.drift(acme.options)
-    assert sorted(found.targets) == ["acme", "flags"]
-    assert not found.any
+    targets = "  roles: {provider: local, database: roles.db, kinds: [role]}\n"
+    text = COMPANY.replace("domains:\n", f"{targets}domains:\n", 1) + "roles:\n  auditor: {scope: company, description: Audits}\n"
+    acme = Company(tmp_path / "acme", text)
+    acme.patch("members/bob@acme.com", title="CTO")
+    acme.hand("PATCH", "roles/auditor", {"description": "By hand"}, database="roles.db", actor="eve@acme.com")
+    found = acme.drift()
+    assert sorted(found.targets) == ["acme", "roles"]
+    assert [(d.target, d.address, d.attribution and d.attribution.actor) for d in found.drift] == [
+        ("acme", "member/bob@acme.com", "dana@acme.com"),
+        ("roles", "role/auditor", "eve@acme.com"),
+    ]
+    text = page.text(to_builtins(found), color=False, width=80)
+    assert "  ~ role/auditor  [in roles]\n" in text
+    only = app.drift(replace(acme.options, targets=("roles",)), adopt=())
+    assert only.adopted == ("role/auditor",)
+    acme.adopt()
+    assert acme.planned == []
 
 
 def test_the_text_says_what_was_done_and_what_can_be_done(acme: Company) -> None:
@@ -242,3 +248,17 @@ def test_the_document_is_the_same_for_the_same_state(acme: Company) -> None:
     assert set(doc["drift"][0]) == {"target", "address", "action", "origin", "label", "source", "fields", "attribution"}
     assert set(doc["drift"][0]["fields"][0]) == {"path", "origin", "base", "desired", "live", "attribution"}
     assert isinstance(acme.drift(), Drift)
+
+
+def test_a_patch_in_colour_and_what_was_not_read(acme: Company) -> None:
+    doc = {"files": {"a.yaml": "--- a/a.yaml\n+++ b/a.yaml\n@@ -1 +1 @@\n-\tx: 1\r\n+\tx: \x1b2\n y: 3\n"}}
+    assert page.diffs(doc, color=False) == "--- a/a.yaml\n+++ b/a.yaml\n@@ -1 +1 @@\n-\tx: 1\n+\tx: \\x1b2\n y: 3\n"
+    assert "\x1b[31m-\tx: 1\x1b[0m\n\x1b[32m+" in page.diffs(doc, color=True)
+    assert markdown.rewritten(doc).startswith("## orgform drift: wrote `a.yaml`\n")
+    guard = {"guard": "incomplete-read", "summary": "these were not read completely", "items": ["member: a page failed"]}
+    left: dict[str, Any] = {"target": "a", "address": "tag/hq/t", "action": "delete", "origin": "drift", "fields": [], "attribution": None}
+    text = page.text({**to_builtins(acme.drift()), "guards": [guard], "drift": [left], "pending": 2}, color=False, width=140)
+    assert "! incomplete-read: these were not read completely\n    - member: a page failed\n" in text
+    assert "+ tag/hq/t  [an apply deletes it: the config is authoritative]" in text
+    assert "asks for 2 changes of its own: `orgform plan` shows them." in text
+    assert page.refusals({"refused": [{"reason": "why"}]}, color=False, width=80) == "  ! why\n"

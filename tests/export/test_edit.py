@@ -105,7 +105,7 @@ def replaced(*pairs: tuple[str, str]) -> str:
         (new("a, b", ["x, y"], "members", "alice@acme.com"), replaced(("owner}", 'owner, "a, b": ["x, y"]}'))),
         (new("tier", "gold", "members", "bob@acme.com", "labels"), replaced(("team: x\n", "team: x\n      tier: gold\n"))),
         (new("bert@acme.com", {"name": "B"}, "members"), replaced(("owner}\n", "owner}\n  bert@acme.com:\n    name: B\n"))),
-        (new("aaron@acme.com", {}, "members"), replaced(("  alice@acme.com: {n", "  aaron@acme.com: {}\n  alice@acme.com: {n"))),
+        (new("aaron@acme.com", {}, "members"), replaced(("  # The founders", "  aaron@acme.com: {}\n  # The founders"))),
         (new("zoe@acme.com", {}, "members"), replaced(("things\n", "things\n  zoe@acme.com: {}\n"))),
         (new("domains", {"acme.com": {}}), replaced(("# The end", "\ndomains:\n  acme.com: {}\n# The end"))),
         (items(["bob@acme.com"], "groups", "support", "members"), replaced(("      - alice@acme.com   # lead\n", ""))),
@@ -266,3 +266,10 @@ def Document_flow(tree: Any) -> str:
     from orgform.config.edit import _flow
 
     return _flow(tree)
+
+
+def test_nothing_comes_between_a_comment_and_the_first_key() -> None:
+    document = Document("tags:\n  # About b.\n  b: 1\n  c: 2\n")
+    [top] = document.pairs(document.root)
+    document.add(top, "a", 0)
+    assert document.text == "tags:\n  a: 0\n  # About b.\n  b: 1\n  c: 2\n"

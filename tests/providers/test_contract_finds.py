@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from orgform.codec import replace
 from orgform.kinds import Kinds
 from orgform.model import Address, Live
-from orgform.providers.base import Capabilities, KindCapability, Operation, Provider, ReadResult, Result
+from orgform.providers.base import Capabilities, Event, KindCapability, Operation, Provider, ReadResult, Result
 from orgform.testing import contract
 from orgform.testing.contract import Sample, Subject
 from tests.providers.test_contract import SAMPLES
@@ -168,6 +168,28 @@ class Anew(Memory):
         return super().do(o)
 
 
+class OldestFirst(Memory):
+    capabilities = replace(Memory.capabilities, audit_log=True)
+
+    def do(self, o: Operation) -> Result:
+        before, done = self.state.get(o.address), super().do(o)
+        after = self.state.get(o.address)
+        event = Event("me", "now", "", before.attributes if before else None, after.attributes if after else None)
+        self.log.setdefault(o.address, []).append(event)
+        return done
+
+    def __init__(self, state: dict[Address, Live]) -> None:
+        super().__init__(state)
+        self.log: dict[Address, list[Event]] = {}
+
+    def events(self, addresses: Iterable[Address]) -> dict[Address, list[Event]]:
+        return {address: self.log[address] for address in addresses if address in self.log}
+
+
+class Silent(Memory):
+    capabilities = replace(Memory.capabilities, audit_log=True)
+
+
 class FirstPageOnly(Memory):
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         for result in super().read(kinds):
@@ -193,6 +215,8 @@ BREAKING: list[tuple[Callable[[Subject], None], type[Memory], dict[str, Any]]] =
     (contract.does_operations_in_their_order, Backwards, {}),
     (contract.does_one_operation_once, Again, {"repeats": True}),
     (contract.renames_without_making_anew, Anew, {}),
+    (contract.tells_who_changed_what, OldestFirst, {}),
+    (contract.tells_who_changed_what, Silent, {}),
     (contract.reads_every_page, FirstPageOnly, {}),
     (contract.is_never_complete_without_a_page, Memory, {"losing": lambda n: closing(Memory({}))}),
     (contract.reads_right_or_says_so_under_faults, Memory, elsewhere()),

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from orgform.model import Plan, Report
 
 
+_WAY_OUT = (
+    "name the others by their addresses, or change these by hand; with --env NAME, what a `for_each` or an expression makes is overridden "
+    "in environments/NAME.yaml"
+)
+
+
 def plan(screen: Screen, made: Plan, *, full: bool = False) -> None:
     """`full`: for somebody who is about to be asked, whatever `--quiet` says."""
     if screen.format == "json":
@@ -54,7 +60,7 @@ def rewritten(screen: Screen, found: Drift) -> None:
         return screen.result(encode_pretty(found))
     if found.refused:
         write(sys.stderr, page.refusals(doc, color=screen.color_err, width=screen.width))
-        return screen.error("nothing was written into the config", "adopt the others by their addresses, or change these by hand", 1)
+        return screen.error("nothing was written into the config", _WAY_OUT, 1)
     if screen.format == "markdown":
         from orgform.render import markdown
 

@@ -240,15 +240,22 @@ class Document:
             yield from self._insert(place, [_dump({key: value}) for key, value in group], indent, spaced=node is self.root)
 
     def _places(self, node: Node, pending: _Pending) -> dict[int, list[tuple[str, Any]]]:
-        """Where each new pair goes: in order where the keys are in order, else at the end."""
+        """Where each new pair goes: in order where the keys are in order, else at the end; never between a comment and the first key."""
         keys = [key.value for key, _ in node.value]
         in_order = node is not self.root and len(keys) > 1 and keys == sorted(keys)
         places: dict[int, list[tuple[str, Any]]] = {}
         for key, value in sorted(((str(k), v) for k, v in pending.added), key=lambda added: added[0]):
             before = [i for i, k in enumerate(keys) if k < key] if in_order else [len(keys) - 1]
-            at = self._line_end(self._end_of(node.value[before[-1]])) if before else self._line_start(node.value[0][0].start_mark.index)
+            at = self._line_end(self._end_of(node.value[before[-1]])) if before else self._above_comments(node.value[0][0])
             places.setdefault(at, []).append((key, value))
         return places
+
+    def _above_comments(self, key: Node) -> int:
+        """Where the lines of the first key begin, with the comment right above it, which may speak of it alone."""
+        start = self._line_start(key.start_mark.index)
+        while start and self._text[self._line_start(start - 1) : start].strip().startswith("#"):
+            start = self._line_start(start - 1)
+        return start
 
     def _insert(self, at: int, pieces: Sequence[str], indent: int, *, spaced: bool = False) -> Iterator[_Edit]:
         if not pieces:

@@ -18,7 +18,7 @@ from orgform.codec import Struct, replace
 from orgform.errors import ProviderError
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Live, kind_of
-from orgform.providers.base import Operation, Provider, Result
+from orgform.providers.base import Event, Operation, Provider, Result
 from orgform.testing import catalogue
 from orgform.testing.faults import Rule
 
@@ -200,6 +200,31 @@ def is_never_complete_without_a_page(subject: Subject) -> None:
             assert result.problem, "an incomplete read says why"
 
 
+def tells_who_changed_what(subject: Subject) -> None:
+    """Where it declares an audit log: the newest event first, with what was changed unless it tells no values; also of what is gone."""
+    with _created(subject) as provider:
+        if not provider.capabilities.audit_log:
+            return
+        for sample in _changing(subject):
+            live = _live(provider, sample.address)
+            assert live is not None
+            provider.write([_change(sample, live)])
+            newest = _newest(provider, sample.address)
+            tells = newest.before is not None or newest.after is not None
+            same = [n for n in sample.patch if tells and (newest.before or {}).get(n) == (newest.after or {}).get(n)]
+            assert not same, f"{sample.address}: its newest event does not show the change of {same}"
+        gone = subject.samples[-1].address
+        provider.write([_delete(gone)])
+        assert _newest(provider, gone).after is None, f"{gone} was deleted, and its newest event is another one"
+
+
+def _newest(provider: Provider, address: Address) -> Event:
+    events = provider.events([address]).get(address)
+    assert events, f"{address} was changed, and its audit log is empty"
+    assert events[0].actor and events[0].time, f"{address}: an event says who it was, and when"
+    return events[0]
+
+
 def names_its_system_the_same_each_time(subject: Subject) -> None:
     with subject.open() as first, subject.open() as second:
         assert first.system, "the system has a name"
@@ -269,6 +294,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     does_operations_in_their_order,
     does_one_operation_once,
     renames_without_making_anew,
+    tells_who_changed_what,
     reads_every_page,
     is_never_complete_without_a_page,
     reads_right_or_says_so_under_faults,
