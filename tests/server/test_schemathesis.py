@@ -271,6 +271,7 @@ def test_its_links_lead_on(target: Target) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_its_links_lead_on_at_length(target: Target) -> None:
-    done = _walked(target, walks=150, steps=40, whole=True)
-    wanted = {f"{verb}_{kind}" for verb in ("create", "get", "update", "delete") for kind in KINDS}
-    assert wanted <= set(done), f"never done: {sorted(wanted - set(done))}"
+    done = _walked(target, walks=400, steps=40, whole=True)
+    named = [kind.name for kind in KINDS.values() if kind.key and not kind.key.references]
+    wanted = {f"{verb}_{kind}" for verb in ("create", "get", "update", "delete") for kind in named}
+    assert not wanted - set(done)
