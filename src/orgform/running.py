@@ -183,9 +183,7 @@ def _git_base(options: Options, kinds: Kinds, ref: str, targets: Iterable[str]) 
     return Known(base, PlanBase(f"git:{ref}", GitFiles(options.folder, ref).commit), frozenset(targets))
 
 
-def _events(
-    made: Plan, base: Mapping[Address, Base], targets: Mapping[str, OpenTarget], *, unmanaged: bool
-) -> dict[Address, list[Event]]:
+def _events(made: Plan, base: Mapping[Address, Base], targets: Mapping[str, OpenTarget], *, unmanaged: bool) -> dict[Address, list[Event]]:
     """What the audit logs say of what was changed by hand, under the names that the live systems have now."""
     from orgform.planning.who import by_hand
 

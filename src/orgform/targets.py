@@ -115,7 +115,9 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         return resolve(reference, opening.folder, os.environ)
 
     with shown_without_secrets():
-        context = TargetContext(target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run, opening.reserve)
+        context = TargetContext(
+            target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run, opening.reserve
+        )
         provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
     return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))
