@@ -14,6 +14,7 @@ from urllib.parse import quote
 MASK = "(secret)"
 # A shorter value would be found inside of innocent words.
 _SHORTEST_MASKED = 4
+_SHORTEST_INSIDE = 8
 # A server's token, `orgform_ID_SECRET`. The id may be seen: it says which one to revoke. Half a secret is masked, too.
 _TOKEN = re.compile(r"(orgform_[a-z0-9]{12}_)[a-z0-9_-]{16,}", re.ASCII | re.IGNORECASE)
 
@@ -39,7 +40,15 @@ class Redactor:
 def _forms(value: str) -> set[str]:
     raw = value.encode("utf-8", "surrogateescape")
     escaped = {json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False)} | {repr(value)[1:-1]}
-    return {value, quote(raw), quote(raw, safe=""), b64encode(raw).decode(), "".join(c for c in value if c.isprintable()), *escaped}
+    escaped |= {json.dumps(once)[1:-1] for once in escaped}
+    shown = "".join(c for c in value if c.isprintable())
+    return {value, shown, quote(raw), quote(raw, safe=""), b64encode(raw).decode(), raw.hex(), *escaped, *_inside_base64(raw)}
+
+
+def _inside_base64(raw: bytes) -> set[str]:
+    """What base64 of a longer text (`Bearer VALUE`, `USER:VALUE`) has of a value, wherever in it the value stands; in both alphabets."""
+    inner = {b64encode(bytes(lead) + raw)[4 if lead else 0 : -4].decode() for lead in range(3)}
+    return {form for text in inner if len(text) >= _SHORTEST_INSIDE for form in (text, text.replace("+", "-").replace("/", "_"))}
 
 
 # One for the process: a traceback or a log line does not know which target it is about.

@@ -25,6 +25,7 @@ _ARTICLES = {
     "boolean": "true or false",
     "null": "nothing",
 }
+_KINDS = {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}
 _BOOLEANS = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false", "true": "true", "false": "false"}
 
 
@@ -122,7 +123,8 @@ class _Explainer:
         due = " or ".join(_ARTICLES[w] for w in wanted if w != "null" or len(wanted) == 1)
         value = error.instance
         summary = f"{self._where(path)} must be {due}, not {self._shown(path, value)}"
-        self._problems.add("ORG202", summary, _type_fix(value, wanted, error.schema), self._value(path))
+        fix = f"write {due}" if self._problems.sensitive.intersection(path) else _type_fix(value, wanted, error.schema)
+        self._problems.add("ORG202", summary, fix, self._value(path))
         return [path]
 
     def _required(self, path: tuple[str | int, ...], error: Any) -> list[tuple[str | int, ...]]:
@@ -207,6 +209,8 @@ class _Explainer:
 
     def _shown(self, path: tuple[str | int, ...], value: Any) -> str:
         """Never the text of what may be a secret."""
+        if self._problems.sensitive.intersection(path):
+            return _ARTICLES.get(_KINDS.get(type(value), ""), "something else")
         secret = self._root.startswith("targets.") or path[:1] == ("targets",)
         return _HIDDEN if secret and isinstance(value, str) and "kinds" not in path else _shown(value)
 

@@ -24,7 +24,7 @@ from orgform.config.gate import checked
 from orgform.config.head import Moves, policy
 from orgform.config.problems import Problems, listed
 from orgform.config.source import read_yaml
-from orgform.config.targets import Targets, hide_unread
+from orgform.config.targets import Targets, hide_sensitive, hide_unread
 from orgform.config.tree import Map, merged, new_map
 from orgform.config.variables import read_files, resolved
 from orgform.diagnostics import Diagnostic, Source, has_errors, sort_diagnostics
@@ -119,6 +119,9 @@ class Loader:
         tree, targets = self._expanded(*self._trees())
         compiler = Compiler(self._given.kinds, self._problems)
         targets.hide(tree.get("targets"))
+        self._problems.sensitive = frozenset(name for kind in self._given.kinds.values() for name in kind.sensitive)
+        if self._problems.sensitive:
+            hide_sensitive(tree, self._problems.sensitive, self._problems.places)
         tree = checked(tree, self._given.kinds, self._problems)
         tables = compiler.compile(tree)
         Checker(self._given.kinds, compiler, self._problems).run()

@@ -32,7 +32,7 @@ class TemplateProblem(Exception):
 class Problems:
     """`failed_files` were not read whole; `broken_values`: a template gave nothing; `unchecked`: names that were therefore not looked up,
     since what they name may stand in what is missing; `misshapen`: sections with a wrong shape
-    somewhere in them, `refused_sections` as a whole."""
+    somewhere in them, `refused_sections` as a whole. `sensitive`: names of attributes whose values are never shown."""
 
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
@@ -40,6 +40,7 @@ class Problems:
         self.failed_files: set[str] = set()
         self.broken_values = False
         self.unchecked = 0
+        self.sensitive: frozenset[str] = frozenset()
         self.misshapen: set[str | int] = set()
         self.refused_sections: set[str] = set()
         self._comparisons = _COMPARISONS

@@ -205,6 +205,18 @@ def hide_unread(data: bytes, places: Places) -> None:
                 places.mask(value.strip("\"' "))
 
 
+def hide_sensitive(tree: Any, names: frozenset[str], places: Places) -> None:
+    """The same for attributes that kinds call secret, wherever and as whatever they stand: `names` of theirs."""
+    for name, value in tree.items() if isinstance(tree, dict) else ():
+        for text in (str(value) if isinstance(value, int | float) else value,) if name in names else ():
+            for secret in _texts(text):
+                if not _REFERENCE.fullmatch(secret):
+                    places.mask(secret)
+        hide_sensitive(value, names, places)
+    for value in tree if isinstance(tree, list) else ():
+        hide_sensitive(value, names, places)
+
+
 def _texts(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         yield value

@@ -1,0 +1,1 @@
+"""Input from strangers, answers from strangers, and what must not come out whatever they do."""
