@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from orgform.codec import replace
 from orgform.errors import LedgerError
 from orgform.ledger import Ledger, RunRecorder, open_ledger
 from orgform.ledger.database import database_at
 from orgform.ledger.schema import STEPS
-from orgform.model import Address, Base, Change, Move, Outcome, Plan, Remember
+from orgform.model import Address, Attributes, Base, Change, Move, Outcome, Plan, PlanBase, Remember, Undoes
 from tests.ledger.values import SYSTEM, create, delete, plan_of, record, update
 
 ALICE, BOB = Address("member/alice@acme.com"), Address("member/bob@acme.com")
@@ -232,6 +233,55 @@ def outcome_of(change: Change) -> Outcome:
 
 def failed(change: Change) -> Outcome:
     return Outcome(change.target, change.address, change.action, "failed")
+
+
+class TestUndone:
+    """An undo changes of base only what it takes back."""
+
+    def undo_of(self, first: str, *changes: Change, **patch: Attributes) -> Plan:
+        memory = Remember(patch={Address(f"member/{name}@acme.com"): attributes for name, attributes in patch.items()})
+        undoes = Undoes(first, "2026-11-20T14:02:11Z", "dana@laptop", "done")
+        return replace(plan_of(*changes, ledger=memory), base=PlanBase(f"run:{first}", "1"), undoes=undoes)
+
+    def test_the_rest_of_a_resource_stays_as_it_was_applied(self, ledger: Ledger) -> None:
+        first = applied(ledger, create(ALICE, {"name": "A", "labels": {"x": "1", "y": "2"}}), create(BOB, {"name": "B"}))
+        back = update(ALICE, {"labels": {"x": "1"}}, {"labels": {"x": None}})
+        new = create("member/carol@acme.com", {"name": "C", "title": "not managed"})
+        plan = self.undo_of(first, back, new, alice={"labels": {"x": None}}, carol={"name": "C"}, bob={"name": "Bob"}, nobody={"name": "N"})
+        with run(ledger, plan) as recorder:
+            recorder.remember(plan.ledger)
+            record(recorder, back, new)
+            recorder.finish("done")
+        base, _ = ledger.base(SYSTEM)
+        assert {a: b.attributes for a, b in (base or {}).items()} == {
+            ALICE: {"name": "A", "labels": {"y": "2"}},
+            BOB: {"name": "Bob"},
+            "member/carol@acme.com": {"name": "C"},
+        }
+        assert ledger.about(recorder.run).systems == {"acme": SYSTEM}
+        newest, oldest = ledger.history()["runs"]
+        assert (newest["undoes"], "undoes" in oldest) == (first, False)
+        assert ledger.history(first)["runs"][0]["undone_by"] == [recorder.run]
+
+    def test_what_was_renamed_back_may_be_renamed_again(self, ledger: Ledger) -> None:
+        old, new = Address("workspace/old"), Address("workspace/new")
+        applied(ledger, create(old, {"name": "W"}))
+        first = applied(ledger, update(new, {"name": "W"}, {"name": "W"}, moved_from=old))
+        assert ledger.moved(SYSTEM) == {(old, new)}
+        back = update(old, {}, {}, moved_from=new)
+        with run(ledger, self.undo_of(first, back)) as recorder:
+            record(recorder, back)
+        assert ledger.moved(SYSTEM) == {(new, old)}
+        assert {a: b.attributes for a, b in (ledger.base(SYSTEM)[0] or {}).items()} == {old: {"name": "W"}}
+
+    def test_what_came_after_a_run(self, ledger: Ledger) -> None:
+        runs = [applied(ledger, create(ALICE, {"n": n})) for n in range(3)]
+        with run(ledger, plan_of(create(BOB, {}))) as recorder:
+            record(recorder, create(BOB, {}), status="failed")
+        later = list(ledger.later(runs[0]))
+        assert [about.run for about, _ in later] == [*runs[1:], recorder.run]
+        assert [[c.change.address for c in changes] for _, changes in later] == [[ALICE], [ALICE], []]
+        assert list(ledger.later(recorder.run)) == []
 
 
 class TestSecretPairs:
