@@ -320,3 +320,24 @@ def test_nothing_is_written_into_a_file_that_was_taken_away(tmp_path: Path) -> N
     with store.writing("acme"):
         pass
     store.close()
+
+
+def test_the_first_writes_to_a_new_file_may_come_at_once(tmp_path: Path) -> None:
+    for n in range(5):
+        store = Store(tmp_path / f"{n}.db")
+        failed: list[BaseException] = []
+
+        def write(store: Store = store, failed: list[BaseException] = failed) -> None:
+            try:
+                with store.writing("acme"):
+                    pass
+            except StoreError as e:
+                failed.append(e)
+
+        threads = [threading.Thread(target=write) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        store.close()
+        assert not failed

@@ -97,6 +97,7 @@ class Store:
         self.name = self._place.name
         self._engines: tuple[sa.Engine, sa.Engine] | None = None
         self._revision: str | None = None
+        self._written = False
         self._empty: sa.Engine | None = None
         self._probe: sa.Engine | None = None
         self._opening = threading.RLock()
@@ -150,8 +151,8 @@ class Store:
         return None
 
     def _check_there(self) -> None:
-        """What is written into a file that was taken away is lost with it, so nothing is."""
-        if self._place.file and self._engines is not None and not self._place.has_content():
+        """What is written into a file that was taken away is lost with it, so nothing is. Before the first write there is none."""
+        if self._written and self._place.file and not self._place.file.exists():
             raise StoreError(f"{self.name} was taken away while it was open", hint="put it back and start the server again")
 
     def _ask_file(self) -> None:
@@ -185,6 +186,7 @@ class Store:
                 yield connection
             if self._log:
                 self._log.shorten(connection)
+            self._written = True
 
     @contextmanager
     def writing(self, company: str) -> Iterator[sa.Connection]:
