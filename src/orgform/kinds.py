@@ -58,6 +58,7 @@ class Kind:
         self.collection: str = schema["x-collection"]
         self.api: str = schema.get("x-api", self.collection)
         self.parent: str | None = schema.get("x-parent")
+        self.facet_of: str | None = schema.get("x-facet-of")
         self.singleton: bool = schema.get("x-singleton", False)
         self.shorthand: str | None = schema.get("x-shorthand")
         self.label: str | None = schema.get("x-label")
@@ -166,7 +167,7 @@ class Kinds(Mapping[str, Kind]):
         self._kinds = {k.name: k for k in sorted(kinds, key=lambda k: k.name)}
 
     def __getitem__(self, name: str) -> Kind:
-        return self._kinds[name]
+        return self._kinds.get(name) or self.facets[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
@@ -175,7 +176,16 @@ class Kinds(Mapping[str, Kind]):
         return len(self._kinds)
 
     def of(self, address: str) -> Kind:
-        return self._kinds[kind_of(address)]
+        return self[kind_of(address)]
+
+    @cached_property
+    def facets(self) -> dict[str, Kind]:
+        """`workspace.settings`: maps with named keys of kinds that have keys, which a target may take without the rest of the resource.
+
+        They are no kinds of their own: nothing lists them, and a config has their resources only where a target claims them.
+        """
+        whole = [k for k in self.values() if k.key and not k.parent]
+        return {f.name: f for k in whole for name in k.managed if k.properties[name].get("properties") for f in (_facet(k, name),)}
 
     @cached_property
     def top_level(self) -> dict[str, Kind]:
@@ -220,7 +230,7 @@ class Kinds(Mapping[str, Kind]):
     @cached_property
     def untyped(self) -> tuple[str, ...]:
         """Address prefixes of the kinds that hold values of any type."""
-        return tuple(f"{name}/" for name, kind in self.items() if kind.untyped)
+        return tuple(f"{name}/" for name, kind in {**self, **self.facets}.items() if kind.untyped)
 
     def is_builtin(self, address: str) -> bool:
         kind = self._kinds.get(kind_of(address))
@@ -305,6 +315,21 @@ def _walk(properties: Mapping[str, Mapping[str, Any]], above: tuple[str, ...] = 
         path = (*above, name)
         yield path, prop
         yield from _walk(prop.get("properties", {}), path)
+
+
+def _facet(kind: Kind, attribute: str) -> Kind:
+    prop = kind.properties[attribute]
+    schema = {
+        "x-kind": f"{kind.name}.{attribute}",
+        "x-collection": attribute,
+        "x-parent": kind.name,
+        "x-singleton": True,
+        "x-facet-of": kind.name,
+        "title": f"{kind.title} {attribute}",
+        "description": prop.get("description", ""),
+        "properties": prop["properties"],
+    }
+    return Kind(schema, origin=kind.origin)
 
 
 def _is_untyped(prop: Any) -> bool:

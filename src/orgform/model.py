@@ -373,7 +373,7 @@ def decode_plan(data: bytes) -> Plan:
 class TargetConfig(Struct, frozen=True):
     """One entry of `targets`. `options` are the provider's own; secrets stand in them as references, never as values.
 
-    `kinds`: None where the target takes every kind that no other target names.
+    `kinds`: None where the target takes every kind that no other target names. `roles`: role of the config -> its name on the platform.
     """
 
     name: str
@@ -381,6 +381,7 @@ class TargetConfig(Struct, frozen=True):
     kinds: tuple[str, ...] | None = None
     options: dict[str, Any] = {}
     source: Source | None = None
+    roles: dict[str, str] = {}
 
 
 class Config(Struct, frozen=True):

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,10 @@ def fingerprint(
 
 
 def spec_fingerprint(spec: ProviderSpec) -> str:
-    """Of what targets are checked with."""
-    return digest([spec.name, spec.options, spec.secrets, spec.words, spec.paths, spec.capabilities])
+    """Of what targets are checked with. A provider's own check is code: the file that it stands in tells whether it may have changed."""
+    code = sys.modules.get(spec.check.__module__)
+    changed = Path(code.__file__).stat().st_mtime_ns if code and code.__file__ else 0
+    return digest([spec.name, spec.title, spec.options, spec.secrets, spec.words, spec.paths, spec.capabilities, spec.roles, changed])
 
 
 class Cache:

@@ -22,6 +22,7 @@ from orgform.config.expiry import judged
 from orgform.config.files import ENVIRONMENTS, FileProblem, Files, FolderFiles
 from orgform.config.gate import checked
 from orgform.config.head import Moves, policy
+from orgform.config.parts import parted
 from orgform.config.problems import Problems, listed
 from orgform.config.source import read_yaml
 from orgform.config.targets import Targets, hide_sensitive, hide_unread
@@ -100,7 +101,7 @@ def digest_of(desired: Mapping[Address, Desired], rest: Compiled) -> str:
         (a, d.attributes, d.lifecycle, d.seeded) if d.lifecycle != NO_LIFECYCLE or d.seeded else (a, d.attributes)
         for a, d in desired.items()
     ]
-    targets = {name: (t.provider, t.kinds, t.options) for name, t in rest.targets.items()}
+    targets = {name: (t.provider, t.kinds, t.options, t.roles) for name, t in rest.targets.items()}
     return digest([rows, rest.policy, [(m.from_, m.to) for m in rest.moved], targets])
 
 
@@ -134,7 +135,8 @@ class Loader:
         settings = policy(tree.get("policy"))
         del tree  # nobody needs it from here on, and it is as large as what is made next
         used = {name: spec_fingerprint(spec) for name, spec in targets.used.items()}
-        compiled = Compiled(self._desired(tables), found, claims, settings, moved, diagnostics, "", used)
+        desired = parted(self._desired(tables), claims, self._given.kinds)
+        compiled = Compiled(desired, found, claims, settings, moved, diagnostics, "", used)
         return replace(compiled, digest=digest_of(compiled.desired, compiled))
 
     def _tell_unchecked(self) -> None:

@@ -46,9 +46,10 @@ class _Maker:
     def head(self) -> dict[str, Any]:
         """What is no kind: targets, variables, templates, policy, moves, rosters."""
         names = sorted(self._kinds)
+        takes = sorted([*names, *self._kinds.facets])
         return {
             "orgform": {"const": VERSION, "description": f"Version of this format: {VERSION}."},
-            "targets": _map_of(self._target(names), "Live systems in which the company exists, by name."),
+            "targets": _map_of(self._target(takes), "Live systems in which the company exists, by name."),
             "variables": _map_of(
                 _VARIABLE, "Values that templates may use: `--var NAME=VALUE`, `--var-file`, `ORGFORM_VAR_NAME`, or the default."
             ),
@@ -82,9 +83,11 @@ class _Maker:
         taken = {
             "type": "array",
             "items": {"enum": kinds},
-            "description": "Kinds that this target takes; without it, all that no other target names.",
+            "description": "Kinds, or parts of one (`workspace.settings`), that this target takes; without it, all that no other names.",
         }
-        made = _object({"provider": _text("Provider that reads and writes this system; `orgform providers` lists them."), "kinds": taken})
+        roles = _map_of(_text("Its name on the platform."), "What the platform calls our roles, where it is not what it usually does.")
+        provider = _text("Provider that reads and writes this system; `orgform providers` lists them.")
+        made = _object({"provider": provider, "kinds": taken, "roles": roles})
         made["additionalProperties"] = True
         if self._expanded:
             made["required"] = ["provider"]

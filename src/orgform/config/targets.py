@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orgform.config.compile import Table, words
+from orgform.config.compile import Table
 from orgform.config.files import is_within
 from orgform.config.gate import check_options
 from orgform.config.places import URL_PASSWORD, Places
+from orgform.config.platforms import Platforms
 from orgform.config.problems import Problems, listed
 from orgform.config.tree import Map, plain_value
 from orgform.kinds import Kinds
@@ -23,7 +24,7 @@ from orgform.providers.base import ProviderSpec
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@?#]*:[^/\s@]+@", re.IGNORECASE)
-_OWN = ("provider", "kinds")
+_OWN = ("provider", "kinds", "roles")
 
 
 class Targets:
@@ -75,7 +76,9 @@ class Targets:
         # a target that is wrong in itself may be the one that was to take what nobody takes
         if len(self._problems.found) == before and "targets" not in self._problems.misshapen:
             self._unclaimed(tree, claims, tables)
-            self._closed_words(targets, claims, tables)
+            platforms = Platforms(self._kinds, tables, claims, tree, self._problems)
+            for name in sorted(targets):
+                platforms.check(targets[name], self.used[targets[name].provider])
         return targets, claims
 
     def _spec(self, target: Map) -> ProviderSpec | None:
@@ -107,7 +110,9 @@ class Targets:
         kinds = written.get("kinds")
         self._known_to(spec, name, written)
         taken = tuple(dict.fromkeys(kinds)) if kinds is not None else None
-        return TargetConfig(name, provider, taken, plain_value(options), self._problems.places.bare(mark))
+        roles = written.get("roles")
+        chosen = {ours: theirs for ours, theirs in roles.items() if isinstance(theirs, str)} if isinstance(roles, Map) else {}
+        return TargetConfig(name, provider, taken, plain_value(options), self._problems.places.bare(mark), chosen)
 
     def _secret(self, name: str, value: Any, mark: int) -> bool:
         if value is None or (isinstance(value, str) and _REFERENCE.fullmatch(value)):
@@ -175,22 +180,6 @@ class Targets:
         for table in missing:
             fix = f"add `{table.kind.name}` to the `kinds` of a target whose platform has it, or remove these resources"
             self._problems.add("ORG410", f"no target takes {table.kind.collection} (kind {table.kind.name})", fix, table.marks[0])
-
-    def _closed_words(self, targets: Mapping[str, TargetConfig], claims: Mapping[str, str], tables: Mapping[str, Table]) -> None:
-        """Attributes for which a platform has a closed list."""
-        for name, target in targets.items():
-            for attribute, known in self.used[target.provider].words.items():
-                kind, *path = attribute.split(".")
-                if claims.get(kind) == name:
-                    self._words(tables[kind], tuple(path), known, target.provider)
-
-    def _words(self, table: Table, path: tuple[str, ...], known: tuple[str, ...], provider: str) -> None:
-        many = table.kind.properties.get(path[0], {}).get("type") == "array"
-        for index, word in words(table, path, many):
-            if word not in known:
-                fix = self._problems.meant(str(word), known, f"use one of {listed(known)}")
-                place = self._problems.places.value(table.place(index, path), str(word) if many else "")
-                self._problems.add("ORG411", f"{provider} has no {path[-1]} `{str(word)[:80]}`", fix, place)
 
 
 _TWO_LINES = "add `targets: {acme: {provider: local, database: acme.db}}`"

@@ -19,38 +19,149 @@ from orgform.kinds import Kinds
 from orgform.model import Action, Address, Attributes, Attribution, Live
 
 Reach = Literal["api", "manual", "none"]
+#: `file`: from a file that the platform lets people download; `manual`: it cannot be read, so what was done is attested
+ReadReach = Literal["api", "file", "manual", "none"]
+#: one attribute: `api` read and written; `read` shown, never changed; `manual` changed by hand and read back; `attested` changed by hand,
+#: and nothing reads it; `none` the platform has no such thing
+FieldReach = Literal["api", "read", "manual", "attested", "none"]
+Verb = Literal["create", "update", "delete"]
 ResultStatus = Literal["done", "stale", "failed", "unknown"]
 
 
-class KindCapability(Struct, frozen=True):
-    """How each verb reaches a kind on a platform: by its API, by hand, or not at all. `fields` overrides single attributes."""
+class Guide(Struct, frozen=True):
+    """How people do by hand what an API cannot. `where`: the way through the platform's pages; `who` may do it; `why` it cannot be done
+    for them; `note`: what to mind. `labels`: attribute -> what the platform's form calls it."""
 
-    read: Reach = "api"
+    where: str
+    who: str = ""
+    why: str = ""
+    note: str = ""
+    labels: dict[str, str] = {}
+
+
+class KindCapability(Struct, frozen=True):
+    """How each verb reaches a kind on a platform: by its API, by hand, or not at all.
+
+    `fields`: attributes that are reached in another way than `update` and `read` say; of a map all of it. `guides`: verb, or `*` for the
+    rest of them -> how it is done by hand. `refusals`: verb -> why the platform does not do that, as a sentence. `checked_by`: what
+    reads it back where `read` is `file`, like "the people CSV".
+    """
+
+    read: ReadReach = "api"
     create: Reach = "api"
     update: Reach = "api"
     delete: Reach = "api"
-    fields: dict[str, Reach] = {}
+    fields: dict[str, FieldReach] = {}
+    guides: dict[str, Guide] = {}
+    refusals: dict[str, str] = {}
+    checked_by: str = ""
+
+    @property
+    def readable(self) -> bool:
+        """Whether anything but people's word tells what is there."""
+        return self.read in ("api", "file")
+
+    def field(self, name: str, verb: Verb = "update") -> FieldReach:
+        """How an attribute is reached: what is said of it, else what is said of the kind."""
+        own = self.fields.get(name)
+        if own is not None:
+            return own
+        reach: Reach = getattr(self, verb)
+        if reach == "api":
+            return "api"
+        if reach == "none":
+            return "read"
+        return "manual" if self.readable else "attested"
+
+    def guide(self, verb: str) -> Guide | None:
+        return self.guides.get(verb) or self.guides.get("*")
+
+
+class Limit(Struct, frozen=True):
+    """At most so many of a kind, in the whole target or (`per`) under each entry of its parent. `text` says it in the platform's words."""
+
+    kind: str
+    most: int
+    text: str
+    per_parent: bool = False
 
 
 class Capabilities(Struct, frozen=True):
     """`kinds`: absent means the platform has no such thing; `None` means every kind there is, by API.
 
-    `batch`: operations that one write call may hold (1: no batch). `page`: resources a list answer holds at most.
-    `requests_per_minute`: None where no limit is known. `seconds_per_call`: what the estimate counts with. `sign_in_verified_domain`:
-    people sign in only with an address at a domain that is verified.
+    `batch`: operations that one write call may hold (1: no batch). `page`: resources a list answer holds at most; `paging`: how pages
+    follow each other. `requests_per_minute`, `requests_per_day`: None where no limit is known. `seconds_per_call`: what the estimate
+    counts with. `idempotency`: whether a repeated create is told by a key, is harmless by itself, or neither.
+    `sign_in_verified_domain`: people sign in only with an address at a domain that is verified.
     """
 
     kinds: dict[str, KindCapability] | None = None
     batch: int = 1
     page: int = 100
+    paging: Literal["cursor", "offset", "link", "none"] = "cursor"
     requests_per_minute: int | None = None
+    requests_per_day: int | None = None
     seconds_per_call: float = 0.1
+    idempotency: Literal["key", "natural", "none"] = "key"
     audit_log: bool = False
     optimistic_locking: bool = False
     sign_in_verified_domain: bool = False
 
     def of(self, kind: str) -> KindCapability | None:
-        return KindCapability() if self.kinds is None else self.kinds.get(kind)
+        if self.kinds is None:
+            return None if "." in kind else KindCapability()
+        return self.kinds.get(kind)
+
+
+class Roles(Struct, frozen=True):
+    """What a platform calls the roles. `names`: scope (`company`, `workspace`) -> its own names; empty where they are open words.
+    `usual`: scope -> {our role: its name}, which a target's option `roles` changes."""
+
+    names: dict[str, tuple[str, ...]] = {}
+    usual: dict[str, dict[str, str]] = {}
+
+
+class RoleNames:
+    """Both ways between the config's roles and a platform's. A name that stands for none of ours comes through as it is."""
+
+    def __init__(self, roles: Roles, chosen: Mapping[str, str]) -> None:
+        """`chosen`: the target's option `roles`: role of the config -> name on the platform."""
+        self._out: dict[str, dict[str, str]] = {}
+        for scope in {*roles.usual, *roles.names}:
+            usual = {ours: theirs for ours, theirs in roles.usual.get(scope, {}).items() if ours not in chosen}
+            closed = roles.names.get(scope, ())
+            taken = {ours: theirs for ours, theirs in chosen.items() if not closed or theirs in closed}
+            given = set(taken.values())
+            self._out[scope] = {**{o: t for o, t in usual.items() if t not in given}, **taken}
+
+    def known(self, scope: str) -> dict[str, str]:
+        """Our role -> its name there."""
+        return self._out.get(scope, {})
+
+    def out(self, scope: str, role: str) -> str:
+        return self.known(scope).get(role, role)
+
+    def back(self, scope: str, name: str) -> str:
+        return next((ours for ours, theirs in self.known(scope).items() if theirs.casefold() == name.casefold()), name)
+
+
+class Declared(Struct, frozen=True):
+    """What a provider's own check of a config gets: the target's options, and what the target is to take, by address."""
+
+    options: Mapping[str, Any]
+    resources: Mapping[Address, Attributes]
+    roles: RoleNames
+
+
+class Finding(Struct, frozen=True):
+    """Something in a config that the platform would not take (or, as advice, that its own pages warn of). `path` leads to the attribute;
+    `fix` says what to write instead."""
+
+    address: Address
+    summary: str
+    fix: str
+    path: tuple[str, ...] = ()
+    advice: bool = False
 
 
 class ReadResult(Struct, frozen=True):
@@ -188,6 +299,9 @@ class TargetContext(Struct, frozen=True):
     run: str = ""
     #: percent of the system's quota that is left to others
     reserve: float = 0.0
+    roles: RoleNames = RoleNames(Roles(), {})
+    #: what the config, and what was last applied, call their resources: pairs what a platform knows by a name only with an address
+    labels: Mapping[Address, str] = {}
 
 
 class ProviderSpec(Struct, frozen=True):
@@ -207,3 +321,10 @@ class ProviderSpec(Struct, frozen=True):
     words: Mapping[str, tuple[str, ...]] = {}
     #: option names that are paths below the config folder
     paths: tuple[str, ...] = ()
+    #: the platform's name for people; empty: the provider's
+    title: str = ""
+    roles: Roles = Roles()
+    #: by the target's options, since plans differ
+    limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = lambda options: ()
+    #: what else the platform would not take, told at the config's lines before any call; pure
+    check: Callable[[Declared], Iterable[Finding]] = lambda declared: ()
