@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orgform.attest import attest
 from orgform.codec import Struct, decode, replace, to_builtins
 from orgform.diagnostics import Diagnostic
 from orgform.domains import Domain, Domains, domains, verify_domains
@@ -36,6 +37,7 @@ __all__ = [
     "Validation",
     "access",
     "apply",
+    "attest",
     "cache_folder",
     "domains",
     "drift",

@@ -157,11 +157,51 @@ class Change(Struct, frozen=True):
 
 
 class ManualStep(Struct, frozen=True):
+    """What people do, since no API does it. `values`: what to enter, under the platform's own words; `before`/`after`/`fields` as in a
+    change. `where`: the way through the platform's pages; `who` may do it, `why` it is theirs to do, `note` what to mind.
+
+    `verify` says how it will be checked; `command` is the attestation where nothing can read it back, else empty. `waits_for`: what of
+    this plan comes first.
+    """
+
     target: str
     address: Address
     instructions: str
     values: Attributes = {}
     verify: str = ""
+    action: Action = "create"
+    origin: Origin = "new"
+    before: Attributes | None = None
+    after: Attributes | None = None
+    fields: tuple[FieldChange, ...] = ()
+    where: str = ""
+    who: str = ""
+    why: str = ""
+    note: str = ""
+    command: str = ""
+    waits_for: tuple[Address, ...] = ()
+    because: tuple[str, ...] = ()
+    risk: Risk = "additive"
+    label: str = ""
+    source: str = ""
+
+
+class Waiting(Struct, frozen=True):
+    """A change that the API does once people have done these steps; a later plan has it among its changes."""
+
+    change: Change
+    waits_for: tuple[Address, ...]
+
+
+class Attested(Struct, frozen=True):
+    """Somebody's word that something is so, where nothing can read it. `expires`: the first day that it counts no more, YYYY-MM-DD."""
+
+    target: str
+    address: Address
+    by: str
+    given: str
+    expires: str
+    evidence: str = ""
 
 
 class Unmanaged(Struct, frozen=True):
@@ -301,6 +341,8 @@ class Plan(Struct, frozen=True):
     summary: dict[str, int]
     changes: tuple[Change, ...] = ()
     manual_steps: tuple[ManualStep, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    attested: tuple[Attested, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
     observed: tuple[Observed, ...] = ()
     access: AccessDelta = AccessDelta()

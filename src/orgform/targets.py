@@ -12,12 +12,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from orgform.codec import Struct, replace
-from orgform.errors import OrgformError, UsageError
+from orgform.errors import OrgformError, ProviderError, ReadFailed, UsageError
 from orgform.kinds import Kinds
 from orgform.ledger import Ledger
-from orgform.model import Address, Attribution, Config, Live, TargetConfig
+from orgform.model import Address, Attributes, Attribution, Config, Live, TargetConfig, kind_of
 from orgform.providers import find_spec
-from orgform.providers.base import Challenge, Event, Operation, Provider, ProviderSpec, ReadResult, Result, TargetContext
+from orgform.providers.base import Challenge, Event, Operation, Provider, ProviderSpec, ReadResult, Result, RoleNames, TargetContext
 from orgform.secrets import check_origin, redact, resolve, shown_without_secrets
 
 Confirm = Callable[[str], bool]
@@ -36,10 +36,14 @@ class OpenTarget(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """What was read: all resources, and for each target the kinds whose read is not complete, with the reason."""
+    """What was read: all resources, and for each target the kinds whose read is not complete, with the reason.
+
+    `failed`: targets of which nothing could be read at all, with what they said; the others' plans do without them.
+    """
 
     live: dict[Address, Live]
     problems: dict[str, dict[str, str]]
+    failed: dict[str, str] = {}
 
 
 class Opening(Struct, frozen=True):
@@ -58,15 +62,34 @@ class Opening(Struct, frozen=True):
     reserve: float = 0.0
 
 
+class Opened(dict[str, OpenTarget]):
+    """Targets by name. `failed`: those that could not be opened, with what they said, where others could."""
+
+    failed: dict[str, str]
+
+
 @contextmanager
-def open_targets(config: Config, names: Collection[str], opening: Opening) -> Iterator[dict[str, OpenTarget]]:
-    """The chosen targets (all of them where `names` is empty), by name; closed at the end."""
+def open_targets(config: Config, names: Collection[str], opening: Opening) -> Iterator[Opened]:
+    """The chosen targets (all of them where `names` is empty), by name; closed at the end.
+
+    One of several that cannot be reached does not stop the others. A secret that may not be used stops all: that is nobody's failure.
+    """
     with ExitStack() as stack:
-        opened: dict[str, OpenTarget] = {}
-        for name in chosen_targets(config, names):
-            target = _open(config, config.targets[name], opening)
+        opened = Opened()
+        opened.failed = {}
+        chosen = chosen_targets(config, names)
+        for name in chosen:
+            try:
+                target = _open(config, config.targets[name], opening)
+            except ProviderError as error:
+                if len(chosen) == 1:
+                    raise
+                opened.failed[name] = error.message
+                continue
             stack.callback(target.provider.close)
             opened[name] = target
+        if not opened:
+            raise ProviderError("; ".join(f"{name}: {why}" for name, why in opened.failed.items()))
         yield opened
 
 
@@ -82,16 +105,29 @@ def read_targets(targets: Mapping[str, OpenTarget], kinds: Collection[str] | Non
     """Everything of the targets' kinds, or of those among them that `kinds` names."""
     live: dict[Address, Live] = {}
     problems: dict[str, dict[str, str]] = {}
+    failed: dict[str, str] = dict(getattr(targets, "failed", {}))
     for name, target in targets.items():
         problems[name] = {}
-        wanted = sorted(target.kinds if kinds is None else target.kinds.intersection(kinds))
-        for result in target.provider.read(wanted):
-            live.update(result.resources)
-            if not result.complete:
-                problems[name][result.kind] = result.problem
-            if listen:
-                listen(result.kind, len(live))
-    return Snapshot(live, problems)
+        try:
+            for result in target.provider.read(_readable(target, kinds)):
+                live.update(result.resources)
+                if not result.complete:
+                    problems[name][result.kind] = result.problem
+                if listen:
+                    listen(result.kind, len(live))
+        except ReadFailed as error:
+            if len(targets) + len(failed) == 1:
+                raise
+            failed[name] = error.message
+    if len(failed) > 1 and failed.keys() >= targets.keys():
+        raise ReadFailed("; ".join(f"{name}: {why}" for name, why in sorted(failed.items())))
+    return Snapshot(live, problems, failed)
+
+
+def _readable(target: OpenTarget, kinds: Collection[str] | None) -> list[str]:
+    """What the target takes, or of that what `kinds` names, without what its platform lets nobody read."""
+    wanted = target.kinds if kinds is None else target.kinds.intersection(kinds)
+    return sorted(kind for kind in wanted if (can := target.provider.capabilities.of(kind)) is None or can.readable)
 
 
 def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
@@ -114,23 +150,44 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         )
         return resolve(reference, opening.folder, os.environ)
 
+    def labels(system: str) -> dict[Address, str]:
+        base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
+        known = _labels(((a, b.attributes) for a, b in (base or {}).items()), opening.kinds)
+        return known | _labels(((a, d.attributes) for a, d in config.desired.items()), opening.kinds)
+
     with shown_without_secrets():
         context = TargetContext(
-            target.name, target.options, opening.folder, opening.kinds, secret, opening.max_wait, opening.run, opening.reserve
+            name=target.name,
+            options=target.options,
+            folder=opening.folder,
+            kinds=opening.kinds,
+            secret=secret,
+            max_wait=opening.max_wait,
+            run=opening.run,
+            reserve=opening.reserve,
+            roles=RoleNames(spec.roles, target.roles),
+            labels=labels,
         )
         provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
-    return OpenTarget(target, spec, provider, claimed, _ledger_key(provider, origin, opening))
+    return OpenTarget(target, spec, provider, claimed, _ledger_key(provider.system, origin, opening))
 
 
-def _ledger_key(provider: Provider, origin: str | None, opening: Opening) -> str:
+def _labels(resources: Iterable[tuple[Address, Attributes]], kinds: Kinds) -> dict[Address, str]:
+    """What people call them, where their kind says which attribute that is."""
+    named = {kind.name: kind.label for kind in kinds.values() if kind.label}
+    found = ((a, own.get(label)) for a, own in resources if (label := named.get(kind_of(a))))
+    return {a: str(label) for a, label in found if label}
+
+
+def _ledger_key(system: str, origin: str | None, opening: Opening) -> str:
     """A system inside the process is named by a path below the config folder: enough for this folder's own ledger, and one of many for
     any other, where several folders may meet."""
     own = opening.folder / ".orgform" / "ledger.db"
     file = opening.ledger.file
     if origin is None and (file is None or file.resolve() != own.resolve()):
-        return f"{provider.system}@{opening.folder.resolve()}"
-    return provider.system
+        return f"{system}@{opening.folder.resolve()}"
+    return system
 
 
 class _Discreet(Provider):

@@ -25,6 +25,7 @@ FURTHER = {
     "access": "Show who can do what where, and why.",
     "history": "Show what was applied, when and by whom.",
     "undo": "Take back what a run did.",
+    "attest": "Say that a step was done by hand, where nothing can read it.",
     "domains": "Show the DNS records that prove the domains; ask to verify them.",
     "providers": "Show which systems orgform speaks to and what it can do there.",
     "schema": "Print a JSON Schema: of the config, a plan, or a kind.",

@@ -5,7 +5,7 @@ survives `kill -9` and a power cut. Attributes that `base` returns are shared be
 """
 
 from orgform.ledger.lock import Lock
-from orgform.ledger.store import FROM_RUN, Ledger, RunInfo, RunRecorder, new_run, open_ledger
+from orgform.ledger.store import FROM_RUN, Attestation, Ledger, RunInfo, RunRecorder, new_run, open_ledger
 from orgform.ledger.told import PLANNED, RecordedChange
 
-__all__ = ["FROM_RUN", "PLANNED", "Ledger", "Lock", "RecordedChange", "RunInfo", "RunRecorder", "new_run", "open_ledger"]
+__all__ = ["FROM_RUN", "PLANNED", "Attestation", "Ledger", "Lock", "RecordedChange", "RunInfo", "RunRecorder", "new_run", "open_ledger"]

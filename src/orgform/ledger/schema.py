@@ -32,8 +32,14 @@ INSERT INTO orgform_ledger (version, token) VALUES (1, 0)
 
 _PROOFS = "ALTER TABLE orgform_secrets ADD COLUMN proof TEXT NOT NULL DEFAULT ''"
 
+_ATTESTED = """
+CREATE TABLE orgform_attested (
+  system TEXT NOT NULL, address TEXT NOT NULL, attributes TEXT, word_of TEXT NOT NULL, evidence TEXT NOT NULL, given TEXT NOT NULL,
+  expires TEXT NOT NULL, PRIMARY KEY (system, address)){clustered}
+"""
+
 #: What brings a ledger from version n to n + 1; the first makes it.
-STEPS = (_BASE, _PROOFS)
+STEPS = (_BASE, _PROOFS, _ATTESTED)
 VERSION = len(STEPS)
 
 

@@ -37,6 +37,16 @@ class RunInfo(Struct, frozen=True):
     systems: dict[str, str]
 
 
+class Attestation(Struct, frozen=True):
+    """Somebody's word that a resource is so (`attributes` None: that it is gone). `given`, `expires`: days, YYYY-MM-DD."""
+
+    attributes: Attributes | None
+    by: str
+    given: str
+    expires: str
+    evidence: str = ""
+
+
 class _Noted(Struct, frozen=True):
     """A secret's origin that was used, but with which nothing was applied yet. `prove` gives its proof, None where there can be none."""
 
@@ -76,6 +86,25 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
             return frozenset((Address(old), Address(new)) for old, new in rows)
+
+    def attestations(self, system: str) -> dict[Address, Attestation]:
+        """What people attested of a live system, by address; also what ran out."""
+        with self._reading() as connection:
+            # A ledger that is only read may be of a version that knew none.
+            if not connection or "orgform_attested" not in self._database.tables(connection):
+                return {}
+            query = "SELECT address, attributes, word_of, given, expires, evidence FROM orgform_attested WHERE system = ? ORDER BY address"
+            rows = connection.run(query, (system,))
+            return {Address(a): Attestation(decode(own) if own else None, by, given, end, why) for a, own, by, given, end, why in rows}
+
+    def attest(self, system: str, words: Mapping[Address, Attestation]) -> None:
+        """Keeps these; a newer word on an address replaces the older one."""
+        with self._writing() as connection:
+            connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", [(system, a) for a in words])
+            connection.many(
+                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(system, a, _text(w.attributes), w.by, w.evidence, w.given, w.expires) for a, w in words.items()],
+            )
 
     def allowed(self, target: str) -> dict[tuple[str, str], str]:
         """(origin, reference) pairs that the target's secrets were last applied with, each with its proof ("": it has none)."""
@@ -220,7 +249,10 @@ class RunRecorder:
         """What base holds of changes that are done: what they managed; of an undo what they take back, the rest stays as it was."""
         left = [c for c in done if c.after is not None]
         if self._plan.undoes is None:
-            return {c.address: Base(c.after or {}, c.address in self._protected) for c in left}
+            parts = {c.address for c in left} & self._plan.ledger.patch.keys()  # the rest of these is done by hand
+            known = {a: self._known(connection, a) or Base({}, a in self._protected) for a in parts}
+            whole = {c.address: Base(c.after or {}, c.address in self._protected) for c in left if c.address not in parts}
+            return whole | self._patched(connection, parts, known)
         created = {c.address: Base({}) for c in left if c.action == "create"}
         return self._patched(connection, {c.address for c in left}, created)
 

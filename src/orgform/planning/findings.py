@@ -12,8 +12,9 @@ from orgform.codec import replace
 from orgform.diagnostics import Diagnostic
 from orgform.formats import readable
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Base, Change, ManualStep, Remember, key_of, kind_of
+from orgform.model import Address, Base, Change, Remember, key_of, kind_of
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
+from orgform.planning.hands import possible
 from orgform.planning.order import needed
 from orgform.planning.scope import PlanInputs, Scope, matches
 from orgform.planning.who import attributed, attribution_of, by_hand
@@ -31,7 +32,6 @@ class Findings:
         self.remember: dict[Address, Base] = {}
         self.forget: list[Address] = []
         self.unmanaged: list[Address] = []
-        self.manual: list[ManualStep] = []
         self.diagnostics: list[Diagnostic] = _no_base(inputs)
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
@@ -45,7 +45,8 @@ class Findings:
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
         if triple.desired is None and not self._may_go(kind, triple):
-            if triple.live is None and triple.base is not None and kind.name not in self.unread:
+            gone = triple.live is None or kind.facet_of  # a part of something goes with the whole, never by itself
+            if gone and triple.base is not None and kind.name not in self.unread:
                 self.forget.append(address)
             elif triple.base is None:
                 self.unmanaged.append(address)
@@ -54,34 +55,24 @@ class Findings:
         if found is None and address in self.scope.renames:
             found = self._mere_rename(address, triple, kind)
         if found:
-            self._step(address, kind, self._attributed(self._change(address, kind, found), triple, kind, found))
+            self._step(kind, self._attributed(self._change(address, kind, found), triple, kind, found))
         elif triple.desired is not None:
             self._remember(address, triple)
         if triple.desired is not None and triple.base is not None:
             self.diagnostics.extend(self._let_go(address, triple))
 
-    def _step(self, address: Address, kind: Kind, change: Change) -> None:
-        """A change where the platform has an API for it, else a step for people, else a word that it cannot be done there."""
-        target = self.inputs.targets[change.target]
-        can = target.capabilities.of(kind.name)
-        reach = getattr(can, change.action) if can else "none"
-        what = f"{change.action} the {kind.title.lower()} {change.label or address}"
-        if reach == "api":
-            self.changes.append(change)
-        elif reach == "manual":
-            verify = "the next plan reads it back" if can and can.read == "api" else "the platform cannot be read here: look for yourself"
-            instructions = f"{what} by hand: {target.provider} has no API for that"
-            self.manual.append(ManualStep(change.target, address, instructions, change.after or {}, verify))
-        else:
-            summary = f"{target.provider} cannot {what}, so it is left out of this plan"
-            take_out = "take it out of the config, or name a target that can"
-            self.diagnostics.append(Diagnostic("warning", "ORG506", summary, take_out, address=address))
+    def _step(self, kind: Kind, change: Change) -> None:
+        """A change, by the platform's API or by hand; or a word that it cannot be done there."""
+        left, told = possible(change, self.inputs.targets[change.target], kind)
+        self.diagnostics.extend(told)
+        if left is not None:
+            self.changes.append(left)
 
     def _may_go(self, kind: Kind, triple: Triple) -> bool:
         """Whether something that the config does not have may be deleted: what base knows, or all of an authoritative kind."""
         ours = triple.base is not None or (kind.name in self.inputs.policy.authoritative and not self.inputs.destroy)
         based = self.inputs.base is not None and self.inputs.targets[self.scope.target_of[kind.name]].based
-        return ours and triple.live is not None and based and kind.name not in self.unread
+        return ours and triple.live is not None and based and kind.name not in self.unread and not kind.facet_of
 
     def _mere_rename(self, address: Address, triple: Triple, kind: Kind) -> Difference:
         desired = triple.desired or {}

@@ -16,6 +16,7 @@ from orgform.errors import ConfigInvalid
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import (
     Address,
+    Attested,
     Attributes,
     Attribution,
     Base,
@@ -51,6 +52,8 @@ class TargetState(Struct, frozen=True):
     own_member: Address | None = None
     based: bool = True
     instance: str = ""
+    #: the platform's name for people
+    title: str = ""
 
 
 class PlanInputs(Struct, frozen=True):
@@ -83,6 +86,8 @@ class PlanInputs(Struct, frozen=True):
     until: dict[Address, str] = {}
     tool_version: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
+    #: of what `live` has by somebody's word only
+    attested: tuple[Attested, ...] = ()
 
 
 class Scope(Struct, frozen=True):

@@ -300,8 +300,8 @@ class TargetContext(Struct, frozen=True):
     #: percent of the system's quota that is left to others
     reserve: float = 0.0
     roles: RoleNames = RoleNames(Roles(), {})
-    #: what the config, and what was last applied, call their resources: pairs what a platform knows by a name only with an address
-    labels: Mapping[Address, str] = {}
+    #: system -> what was last applied there and the config call their resources: pairs what a platform knows by a name with an address
+    labels: Callable[[str], Mapping[Address, str]] = lambda system: {}
 
 
 class ProviderSpec(Struct, frozen=True):

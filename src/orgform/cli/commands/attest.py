@@ -1,0 +1,37 @@
+"""`orgform attest ADDRESS`: somebody's word that a step was done by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+
+from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, screen
+
+
+@click.command("attest")
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@click.option("--by", metavar="EMAIL", required=True, help="Who did it, or looked that it is done.")
+@click.option("--evidence", metavar="TEXT", default="", help="What shows it: a ticket, a link, a sentence.")
+@click.option("--expires", type=Day(), help="First day that it counts no more (180 days from now, if not given).")
+@common(*CONFIG, *LIVE, "today", *SCREEN, formats=("text", "json"))
+def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | None, **values: Any) -> int:
+    """Say that a step of the plan was done by hand, where nothing can read it back.
+
+    Plans show it as attested, never as verified, until it expires; what can be read back needs nobody's word. Kept in the ledger.
+    """
+    from orgform import app
+    from orgform.cli.ask import secret_question
+    from orgform.cli.progress import Watch
+    from orgform.codec import encode_pretty, to_builtins
+
+    paper = screen(values)
+    with Watch(paper) as watch:
+        confirm = secret_question(paper, watch)
+        words = app.attest(chosen(values), addresses, by=by, evidence=evidence, expires=expires, listen=watch, confirm=confirm)
+    if paper.format == "json":
+        paper.result(encode_pretty({"format": "orgform.attested/1", "attested": to_builtins(words)}))
+    else:
+        paper.result("".join(f"Attested: {w.address} by {w.by}, until {w.expires}.\n" for w in words))
+    return 0

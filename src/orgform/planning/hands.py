@@ -1,0 +1,202 @@
+"""What of a plan an API does, what people do by hand, and which of the API's changes wait for them.
+
+Invariant: guards, access and order were judged on the changes as a whole; here they are only parted. Nothing is lost: every field of a
+change ends in an API change, in a step, or in a diagnostic that says why neither can be.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from orgform.codec import Struct, replace
+from orgform.diagnostics import Diagnostic
+from orgform.kinds import Kind, Kinds
+from orgform.model import Address, Attributes, Change, ManualStep, Waiting
+from orgform.planning.diff import fingerprint
+from orgform.planning.order import dependencies, references_between
+from orgform.planning.scope import TargetState
+from orgform.providers.base import FieldReach, Guide, KindCapability
+
+BY_HAND: frozenset[FieldReach] = frozenset({"manual", "attested"})
+
+
+class Divided(Struct, frozen=True):
+    """One change: what of it the API does, what people do, and what nobody can."""
+
+    api: Change | None = None
+    hand: Change | None = None
+    refused: tuple[Diagnostic, ...] = ()
+
+
+class Parted(Struct, frozen=True):
+    """A plan's changes. `patch`: of an update that is only in part the API's, what base gets of it."""
+
+    changes: tuple[Change, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    steps: tuple[ManualStep, ...] = ()
+    patch: dict[Address, Attributes] = {}
+
+
+def possible(change: Change, target: TargetState, kind: Kind) -> tuple[Change | None, tuple[Diagnostic, ...]]:
+    """The change without what the platform can do in no way; `None` where nothing of it is left."""
+    can = target.capabilities.of(kind.name)
+    reach = getattr(can, change.action) if can else "none"
+    if can is None or reach == "none":
+        return None, (_cannot(change, kind, target, can),)
+    lost = {name: r for name in _names(change) if (r := can.field(name, change.action)) in ("read", "none")}
+    if not lost:
+        return change, ()
+    told = tuple(_cannot_set(change, name, kind, target) for name in sorted(lost))
+    return _restricted(change, lambda name: name not in lost), told
+
+
+def parted(ordered: Sequence[Change], targets: Mapping[str, TargetState], kinds: Kinds) -> Parted:
+    """The ordered changes, parted. Steps stand in the plan's order; what needs a step that is not done waits for it."""
+    divided = [_divided(c, kinds.of(c.address), targets[c.target]) for c in ordered]
+    if all(d.hand is None for d in divided):
+        return Parted(tuple(ordered))
+    waits = _waits(ordered, kinds)
+    held = _held(divided, waits)
+    changes, waiting, steps, patch = [], [], [], {}
+    for index, division in enumerate(divided):
+        needs = tuple(sorted({ordered[i].address for i in waits[index] if i in held}))
+        if division.api and needs:
+            waiting.append(Waiting(division.api, needs))
+        elif division.api:
+            changes.append(division.api)
+            if division.hand and division.api.action == "update":
+                patch[division.api.address] = division.api.after or {}
+        if division.hand:
+            first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
+            own = (division.api.address,) if division.api else ()
+            steps.append(_step(division.hand, kinds.of(division.hand.address), targets[division.hand.target], (*first, *own)))
+    return Parted(tuple(changes), tuple(waiting), tuple(steps), patch)
+
+
+def _divided(change: Change, kind: Kind, target: TargetState) -> Divided:
+    can = target.capabilities.of(kind.name) or KindCapability()
+    if getattr(can, change.action) == "manual":
+        own = [n for n in _names(change) if change.action == "update" and can.fields.get(n) == "api"]
+        if not own:
+            return Divided(hand=change)
+        return Divided(_restricted(change, own.__contains__), _restricted(change, lambda n: n not in own))
+    if change.action == "delete":
+        return Divided(change)
+    hand = {n for n in _names(change) if can.field(n, change.action) in BY_HAND}
+    if not hand:
+        return Divided(change)
+    api = _restricted(change, lambda n: n not in hand)
+    rest = _restricted(change, hand.__contains__)
+    if rest and change.action == "create":  # what is created first is updated then
+        rest = replace(rest, action="update")
+    return Divided(api, rest)
+
+
+def _names(change: Change) -> list[str]:
+    """Top-level attributes that the change sets."""
+    if change.action == "update":
+        return sorted({f.path.partition(".")[0] for f in change.fields})
+    return sorted(n for n, v in (change.after or {}).items() if v is not None)
+
+
+def _restricted(change: Change, keep: Callable[[str], bool]) -> Change | None:
+    """The change of some attributes only. `None` where nothing is left; a create stays, if only with its key."""
+    fields = tuple(f for f in change.fields if keep(f.path.partition(".")[0]))
+    before, after = ({n: v for n, v in a.items() if keep(n)} if a is not None else None for a in (change.before, change.after))
+    if change.action == "update" and not fields and not change.moved_from:
+        return None
+    precondition = change.precondition if before is None else fingerprint(before)
+    return replace(change, fields=fields, before=before, after=after, precondition=precondition)
+
+
+def _waits(ordered: Sequence[Change], kinds: Kinds) -> list[frozenset[int]]:
+    """What each change cannot come before: what it needs, and what still names what it deletes."""
+    references = references_between(ordered, kinds)
+    needs = dependencies(ordered, kinds)
+    return [must | frozenset(finish) for (must, _), finish in zip(needs, references.finish, strict=True)]
+
+
+def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]]) -> frozenset[int]:
+    """Changes that are not done by this plan: steps, and whatever waits for one, however far down."""
+    followers: dict[int, list[int]] = {}
+    for index, earlier in enumerate(waits):
+        for other in earlier:
+            followers.setdefault(other, []).append(index)
+    held = {i for i, d in enumerate(divided) if d.hand and not d.api}
+    queue = list(held)
+    while queue:
+        for follower in followers.get(queue.pop(), ()):
+            if follower not in held:
+                held.add(follower)
+                queue.append(follower)
+    return frozenset(held)
+
+
+def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Address]) -> ManualStep:
+    can = target.capabilities.of(kind.name) or KindCapability()
+    guide = can.guide(change.action) or Guide("")
+    attested = not can.readable or any(can.field(n, change.action) == "attested" for n in _names(change))
+    title = target.title or target.provider
+    return ManualStep(
+        target=change.target,
+        address=change.address,
+        instructions=f"{change.action} the {kind.title.lower()} {change.label or change.address} by hand",
+        values=_values(change, guide, kind),
+        verify=_verify(can, change, attested),
+        action=change.action,
+        origin=change.origin,
+        before=change.before,
+        after=change.after,
+        fields=change.fields,
+        where=guide.where,
+        who=guide.who,
+        why=guide.why or f"{title} has no API for that",
+        note=guide.note,
+        command=f"orgform attest {shlex.quote(change.address)} --by EMAIL" if attested else "",
+        waits_for=tuple(dict.fromkeys(first)),
+        because=change.because,
+        risk=change.risk,
+        label=change.label,
+        source=change.source,
+    )
+
+
+def _values(change: Change, guide: Guide, kind: Kind) -> Attributes:
+    """What to enter, under the words that the platform's form has. A secret stays a reference."""
+    if change.after is None:
+        return {}
+    key = kind.key.name if kind.key else ""
+    shown = {guide.labels[key]: change.address.rpartition("/")[2]} if key in guide.labels else {}
+    names = _names(change)
+    return shown | {guide.labels.get(n, n): change.after.get(n) for n in change.after if n in names}
+
+
+def _verify(can: KindCapability, change: Change, attested: bool) -> str:
+    if attested:
+        return "nothing reads it back here: whoever did it attests it"
+    if can.read == "file":
+        return f"the next plan reads it from {can.checked_by or 'the downloaded file'}"
+    return "the next plan reads it back"
+
+
+def _cannot(change: Change, kind: Kind, target: TargetState, can: KindCapability | None) -> Diagnostic:
+    what = f"{change.action} the {kind.title.lower()} {change.label or change.address}"
+    why = can.refusals.get(change.action, "") if can else ""
+    summary = f"{target.title or target.provider} cannot {what}, so it is left out of this plan" + (f": {why}" if why else "")
+    take_out = "put it back into the config" if change.action == "delete" else "take it out of the config, or name a target that can"
+    return Diagnostic("warning", "ORG506", summary, take_out, address=change.address)
+
+
+def _cannot_set(change: Change, name: str, kind: Kind, target: TargetState) -> Diagnostic:
+    has, wants = ((a or {}).get(name) for a in (change.before, change.after))
+    return Diagnostic(
+        "warning",
+        "ORG506",
+        f"{target.title or target.provider} shows `{name}` of the {kind.title.lower()} {change.label or change.address} and lets nobody change "
+        f"it{'' if change.before is None else f': it is {has!r} there, {wants!r} here'}; it is left out of this plan",
+        f"write `{name}` as it is there, or remove it",
+        address=change.address,
+    )
+
+
