@@ -116,7 +116,7 @@ def apply(
     with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm, run=run) as targets:
         if saved:
             check_saved(saved, targets, options)
-            targets = {name: targets[name] for name in saved.targets}
+            targets = {name: targets[name] for name, target in saved.targets.items() if not target.problem}
         with ledger.lock([t.key for t in targets.values()], actor()) as lock:
             if saved:
                 made, snapshot = judge_saved(saved, options, config, targets, ledger, listen)

@@ -280,6 +280,8 @@ class PlanTarget(Struct, frozen=True):
     complete: bool
     system: str = ""
     instance: str = ""
+    #: why nothing of it could be read; empty where it was
+    problem: str = ""
 
 
 class Remember(Struct, frozen=True):

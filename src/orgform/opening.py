@@ -102,6 +102,8 @@ def read_live(targets: Mapping[str, OpenTarget], kinds: Iterable[str] | None, li
 
 def complete(snapshot: Snapshot) -> Snapshot:
     """What is shown or exported as the whole must be the whole."""
+    for target, problem in snapshot.failed.items():
+        raise OrgformError(f"target {target} could not be read: {problem}", hint="run it again, or choose others with --target")
     for target, problems in snapshot.problems.items():
         for kind, problem in problems.items():
             raise OrgformError(f"target {target}: {kind} could not be read completely: {problem}", hint="run it again")

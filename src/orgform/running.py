@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from orgform import __version__
 from orgform.codec import Struct, digest, replace
-from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
+from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, ProviderError, UsageError
 from orgform.kinds import Kinds, load_kinds
-from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
+from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
 from orgform.opening import actor, load, read_live, today
 from orgform.options import Listener, Options, Progress
 
@@ -65,7 +65,7 @@ def judged_now(
     if events:
         inputs = replace(inputs, events=events)
         made = make_plan(inputs, kinds)
-    return inputs, made, snapshot
+    return inputs, made, replace(snapshot, live=inputs.live)
 
 
 def judge_saved(
@@ -77,7 +77,7 @@ def judge_saved(
     check_allowed(options.allow)
     snapshot = read_live(targets, None, listen)
     inputs = inputs_of(options, config, targets, ledger, snapshot, Known())
-    return judge_again(saved, inputs, load_kinds()), snapshot
+    return judge_again(saved, inputs, load_kinds()), replace(snapshot, live=inputs.live)
 
 
 def check_allowed(words: Iterable[str]) -> None:
@@ -102,8 +102,10 @@ def inputs_of(
     *,
     destroy: bool = False,
 ) -> PlanInputs:
+    from orgform.attested import believed
     from orgform.planning import PlanInputs, TargetState
 
+    word = believed(snapshot.live, targets, ledger, today(options).isoformat())
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -114,14 +116,16 @@ def inputs_of(
             own_member=t.provider.own_member(),
             based=name in known.targets,
             instance=_instance(t, options),
+            title=t.spec.title or t.config.provider,
         )
         for name, t in targets.items()
+        if name not in snapshot.failed
     }
     return PlanInputs(
         desired=config.desired,
         base=known.base,
         base_info=known.info,
-        live=snapshot.live,
+        live=word.live,
         targets=states,
         policy=config.policy,
         moved=config.moved,
@@ -137,6 +141,9 @@ def inputs_of(
         until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
         tool_version=__version__,
         diagnostics=config.diagnostics,
+        attested=word.words,
+        failed={name: PlanTarget(config.targets[name].provider, False, problem=why) for name, why in snapshot.failed.items()},
+        unseen={kind: f"the target {n} could not be read" for kind, n in config.claims.items() if n in snapshot.failed},
     )
 
 
@@ -221,6 +228,10 @@ def check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options
 
     for name, made_for in saved.targets.items():
         target = targets.get(name)
+        if made_for.problem:  # it could not be read then, so the plan holds nothing of it
+            continue
+        if name in (failed := getattr(targets, "failed", {})):
+            raise ProviderError(f"the target {name} cannot be reached: {failed[name]}", hint="nothing was done; apply the plan again later")
         if target is None:
             raise PlanFileInvalid(f"the plan is for the target {name!r}, which this config does not have", hint=again)
         if (target.config.provider, target.provider.system) != (made_for.provider, made_for.system):

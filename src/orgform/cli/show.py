@@ -87,6 +87,19 @@ def after_undo(screen: Screen, done: Report, made: Plan) -> None:
         screen.note("Revert the commit, too: the config still asks for what was undone, and the next apply does it again.")
 
 
+def after_apply(screen: Screen, done: Report, made: Plan) -> None:
+    """What an apply could not do: said last, where it will be seen."""
+    if done.outcome == "declined":
+        return
+    steps, waiting = len(made.manual_steps), len(made.waiting)
+    if steps:
+        held = f", and {waiting:,} change{'' if waiting == 1 else 's'} of the API wait{'s' if waiting == 1 else ''} for that" if waiting else ""
+        screen.note(f"{steps:,} step{'' if steps == 1 else 's'} to do by hand{held}; `orgform plan --format markdown` makes a check-list.")
+    for name, target in made.targets.items():
+        if target.problem:
+            screen.note(f"Nothing was done in the target {name}: {target.problem}")
+
+
 def valid(screen: Screen, found: Validation) -> None:
     doc = {"format": "orgform.diagnostics/1", "valid": True, **to_builtins(found)}
     if screen.format == "json":

@@ -102,7 +102,8 @@ class Ledger:
         with self._writing() as connection:
             connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", [(system, a) for a in words])
             connection.many(
-                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(system, a, _text(w.attributes), w.by, w.evidence, w.given, w.expires) for a, w in words.items()],
             )
 

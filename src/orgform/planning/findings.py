@@ -32,9 +32,10 @@ class Findings:
         self.remember: dict[Address, Base] = {}
         self.forget: list[Address] = []
         self.unmanaged: list[Address] = []
-        self.diagnostics: list[Diagnostic] = _no_base(inputs)
+        self.diagnostics: list[Diagnostic] = [*_no_base(inputs), *_failed(inputs)]
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
+        self._ran_out = {w.address: w for w in inputs.attested if w.expires <= inputs.today}
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
         self.incomplete = {**_lost(scope, addresses), **self.unread}
         for address in addresses:
@@ -110,7 +111,10 @@ class Findings:
     def _because(self, address: Address, kind: Kind, found: Difference) -> Iterable[str]:
         if address in self.scope.renames:
             yield f"renamed from {self.scope.renames[address]}"
-        if found.action == "create" and found.origin != "new":
+        word = self._ran_out.get(address)
+        if word:
+            yield f"{word.by} attested it on {word.given}, which ran out on {word.expires}"
+        elif found.action == "create" and found.origin != "new":
             yield "it was applied before and is gone from the live system"
         if found.action == "delete" and address in self.inputs.expired:
             yield f"until {self.inputs.expired[address]} has passed"
@@ -208,6 +212,18 @@ def _no_base(inputs: PlanInputs) -> list[Diagnostic]:
             f"nothing is known of what was applied{where} before, so nothing is deleted{' there' if where else ''}",
             "the first apply writes the ledger; `--base REF` takes what was applied from git",
         )
+    ]
+
+
+def _failed(inputs: PlanInputs) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            "error",
+            "ORG510",
+            f"nothing of the target {name} could be read, so it is left out of this plan: {target.problem}",
+            "the plan of the other targets stands; run it again when this one can be reached",
+        )
+        for name, target in sorted(inputs.failed.items())
     ]
 
 

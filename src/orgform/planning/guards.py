@@ -226,7 +226,9 @@ def _judged_scopes(facts: Facts) -> dict[Address, str]:
     return found
 
 
-_NO_ORDER = "in no order of these changes could somebody sign in as an admin all the time; apply what gives access first, in a plan of its own"
+_NO_ORDER = (
+    "in no order of these changes could somebody sign in as an admin all the time; apply what gives access first, in a plan of its own"
+)
 
 
 def _told(left: Collection[str], reasons: Mapping[str, str]) -> str:
@@ -296,9 +298,9 @@ def holds_data(facts: Facts) -> GuardVerdict | None:
 
 
 def incomplete_read(facts: Facts) -> GuardVerdict | None:
-    if not facts.deletes and not facts.incomplete:
+    if not facts.deletes and not facts.incomplete and not _blind(facts):
         return None
-    refused = {f"{kind}: {why}": f"{kind}/*" for kind, why in sorted(facts.incomplete.items())}
+    refused = {f"{kind}: {why}": f"{kind}/*" for kind, why in sorted({**facts.incomplete, **_blind(facts)}.items())}
     return _verdict(
         facts,
         "incomplete-read",
@@ -307,6 +309,14 @@ def incomplete_read(facts: Facts) -> GuardVerdict | None:
         passed="everything that is deleted was read completely",
         setting="the count that the platform tells, and what base knows",
     )
+
+
+def _blind(facts: Facts) -> dict[str, str]:
+    """Kinds of access that stand in a target which could not be read, where something destructive is to be done: nobody could tell who
+    can still sign in after it."""
+    if not any(c.risk == "destructive" for c in facts.changes):
+        return {}
+    return {kind: why for kind, why in facts.inputs.unseen.items() if facts.kinds[kind].access}
 
 
 def immutable(facts: Facts) -> GuardVerdict | None:

@@ -7,7 +7,7 @@ change ends in an API change, in a step, or in a diagnostic that says why neithe
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
@@ -193,10 +193,8 @@ def _cannot_set(change: Change, name: str, kind: Kind, target: TargetState) -> D
     return Diagnostic(
         "warning",
         "ORG506",
-        f"{target.title or target.provider} shows `{name}` of the {kind.title.lower()} {change.label or change.address} and lets nobody change "
-        f"it{'' if change.before is None else f': it is {has!r} there, {wants!r} here'}; it is left out of this plan",
+        f"{target.title or target.provider} shows `{name}` of the {kind.title.lower()} {change.label or change.address} and lets nobody "
+        f"change it{'' if change.before is None else f': it is {has!r} there, {wants!r} here'}; it is left out of this plan",
         f"write `{name}` as it is there, or remove it",
         address=change.address,
     )
-
-

@@ -27,7 +27,7 @@ from orgform.planning.admins import SignIn
 from orgform.planning.order import hard_edges
 
 TRIED = 8  # of the people on whom a place can stand, so many are tried before all are taken together
-_PARTS = {"subject": ("role",), "grant": ("role",), "group": ("members",), "scope": ("parent",), "role": ("extends",)}
+_PARTS: dict[str, tuple[str, ...]] = {"subject": ("role",), "grant": ("role",), "group": ("members",), "scope": ("parent",), "role": ("extends",)}
 _PARTS["auto_join"] = ("workspace", "role")
 _UNKNOWN_ROLE = "?"
 _NOTHING: Attributes = {}

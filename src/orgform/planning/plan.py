@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic, sort_diagnostics
 from orgform.kinds import Kinds, Reference
-from orgform.model import AccessDelta, Address, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
+from orgform.model import AccessDelta, Address, Attested, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
 from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
@@ -19,6 +19,7 @@ from orgform.planning.effect import Effect, effects, shrinks, value_at
 from orgform.planning.extras import costs, estimate, notable, still_named
 from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
+from orgform.planning.hands import parted
 from orgform.planning.order import ordered
 from orgform.planning.passage import passage
 from orgform.planning.reverse import labelled
@@ -36,10 +37,11 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     named = labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds)
     depths = _depths(chosen, scope, kinds)
     judged = Judged(inputs, scope, named, kinds, depths)
-    changes = ordered(judged.passage.marked(named), kinds, told, depths)
-    facts = judged.facts(changes, findings.incomplete, findings.protected(changes, deleted=True))
+    everything = ordered(judged.passage.marked(named), kinds, told, depths)
+    facts = judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))
+    parts = parted(everything, inputs.targets, kinds)
+    changes = parts.changes
     counts = Counter(c.action for c in changes)
-    manual = tuple(step for step in findings.manual if findings.in_sight(step.address))
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
     return Plan(
         tool_version=inputs.tool_version,
@@ -50,23 +52,24 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
             "create": counts["create"],
             "update": counts["update"],
             "delete": counts["delete"],
-            "manual": len(manual),
+            "manual": len(parts.steps),
+            "waiting": len(parts.waiting),
             "unmanaged": len(unmanaged),
         },
         changes=changes,
-        manual_steps=manual,
+        manual_steps=parts.steps,
+        waiting=parts.waiting,
+        attested=_believed(inputs, scope),
         unmanaged=tuple(Unmanaged(scope.target_of[kind_of(a)], a) for a in unmanaged),
         observed=notable(scope, kinds, findings.in_sight),
         access=judged.access.delta if judged.access else AccessDelta(),
         guards=judge(facts),
-        costs=costs(changes, kinds),
+        costs=costs(everything, kinds),
         estimate=estimate(changes, inputs, scope),
-        ledger=findings.ledger(changes),
+        ledger=replace(findings.ledger(everything), patch=parts.patch),
         allow=tuple(sorted(set(inputs.allow))),
         allow_destroy=tuple(sorted(set(inputs.allow_destroy))),
-        diagnostics=sort_diagnostics(
-            (*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds), *judged.warnings())
-        ),
+        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds), *judged.warnings())),
     )
 
 
@@ -137,7 +140,13 @@ def _above(address: Address, reference: Reference, after: Mapping[Address, Attri
 
 def _targets(inputs: PlanInputs, scope: Scope, incomplete: Iterable[str]) -> dict[str, PlanTarget]:
     in_part = {scope.target_of[kind] for kind in incomplete}
-    return {name: PlanTarget(t.provider, name not in in_part, t.system, t.instance) for name, t in sorted(inputs.targets.items())}
+    read = {name: PlanTarget(t.provider, name not in in_part, t.system, t.instance) for name, t in inputs.targets.items()}
+    return dict(sorted((read | inputs.failed).items()))
+
+
+def _believed(inputs: PlanInputs, scope: Scope) -> tuple[Attested, ...]:
+    """Words that count today, on what the plan looked at."""
+    return tuple(w for w in inputs.attested if w.expires > inputs.today and kind_of(w.address) in scope.target_of)
 
 
 class Judged:

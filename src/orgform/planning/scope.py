@@ -25,6 +25,7 @@ from orgform.model import (
     Move,
     Plan,
     PlanBase,
+    PlanTarget,
     Policy,
     address_of,
     key_of,
@@ -86,8 +87,12 @@ class PlanInputs(Struct, frozen=True):
     until: dict[Address, str] = {}
     tool_version: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
-    #: of what `live` has by somebody's word only
+    #: what was ever attested of these targets; `live` has those that count
     attested: tuple[Attested, ...] = ()
+    #: targets that could not be read at all
+    failed: dict[str, PlanTarget] = {}
+    #: kind -> why, of what those targets take
+    unseen: dict[str, str] = {}
 
 
 class Scope(Struct, frozen=True):

@@ -210,10 +210,11 @@ def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
 def summary(doc: Doc) -> str:
     """`Plan: 3 to create, 1 to update, 0 to delete, 0 manual. 2 unmanaged.`"""
     numbers = doc.get("summary") or {}
-    create, update, delete, manual, unmanaged = (
-        int(numbers.get(name) or 0) for name in ("create", "update", "delete", "manual", "unmanaged")
+    create, update, delete, manual, waiting, unmanaged = (
+        int(numbers.get(name) or 0) for name in ("create", "update", "delete", "manual", "waiting", "unmanaged")
     )
-    tail = f" {unmanaged:,} unmanaged." if unmanaged else ""
+    tail = f" {waiting:,} waiting for steps." if waiting else ""
+    tail += f" {unmanaged:,} unmanaged." if unmanaged else ""
     left = len(rows(doc.get("undoes") or {}, "left"))
     tail += f" {left:,} left alone." if left else ""
     if doc.get("undoes") and not (create or update or delete or manual):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orgform.cli.commands.plan import unread_targets
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
@@ -72,7 +73,9 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
         approve.show(made)
     show.report(paper, report, made)
     show.after_undo(paper, report, made)
-    return CODES.get(report.outcome, EXIT_FAILED)
+    show.after_apply(paper, report, made)
+    unread = unread_targets(made) and report.outcome in ("done", "nothing")
+    return EXIT_PARTLY_APPLIED if unread else CODES.get(report.outcome, EXIT_FAILED)
 
 
 def _saved(paper: Screen, file: Path) -> Plan:

@@ -9,7 +9,7 @@ import click
 
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
 from orgform.cli.output import Screen
-from orgform.errors import EXIT_CHANGES, EXIT_GUARD_REFUSED, EXIT_OK
+from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK
 
 if TYPE_CHECKING:
     from orgform.model import Plan
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def command(out: Path | None, base: str | None, destroy: bool, detailed_exitcode: bool, **values: Any) -> int:
     """Show exactly what an apply would change, who gains or loses access by it, and what was changed outside. Changes nothing.
 
-    Exits 0; 2 with --detailed-exitcode when there are changes; 3 when the config is invalid; 4 when a guard refuses.
+    Exits 0; 1 when a target could not be read; 2 with --detailed-exitcode when there are changes; 3 when the config is invalid; 4 when a
+    guard refuses.
     """
     from orgform import app
     from orgform.cli import show
@@ -53,7 +54,15 @@ def _code(made: Plan, paper: Screen, detailed: bool) -> int:
     if made.refused:
         paper.note(refusal(made))
         return EXIT_GUARD_REFUSED
+    if unread := unread_targets(made):
+        paper.note(f"Not read: {unread}; an apply of this plan does what it can of the rest.")
+        return EXIT_FAILED
     return EXIT_CHANGES if detailed and (made.changes or made.manual_steps) else EXIT_OK
+
+
+def unread_targets(made: Plan) -> str:
+    """Names of the targets that the plan had to do without."""
+    return ", ".join(name for name, target in made.targets.items() if target.problem)
 
 
 def refusal(made: Plan) -> str:
