@@ -14,7 +14,7 @@ from orgform.codec import Struct, digest, replace
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, UsageError
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, Report, kind_of
-from orgform.opening import actor, load, read_live, today
+from orgform.opening import actor, load, read_live, soon, today
 from orgform.options import Listener, Options, Progress
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def inputs_of(
 ) -> PlanInputs:
     from orgform.planning import PlanInputs, TargetState
 
+    judged_by = today(options)
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -132,7 +133,8 @@ def inputs_of(
         allow_destroy=options.allow_destroy,
         config_digest=config.digest,
         expired=config.expired,
-        today=today(options).isoformat(),
+        today=judged_by.isoformat(),
+        soon=soon(judged_by).isoformat(),
         reserve=options.reserve,
         until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
         tool_version=__version__,

@@ -87,15 +87,32 @@ class AccessChange:
         return AccessDelta(_sorted(after - before), _sorted(before - after))
 
     @cached_property
-    def lost_admins(self) -> dict[str, set[str]]:
-        """Scope (empty: the company) -> who is admin there before the plan and not after it."""
+    def touched_admins(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        """Scope (empty: the company) -> its admins before and after, of everybody whose access the changes may touch."""
         before, after = (_admins(items, roles) for items, roles in zip(self.items, self.roles, strict=True))
-        return {scope: lost for scope, members in before.items() if (lost := members - after.get(scope, set()))}
+        return before, after
 
     @cached_property
     def admins_left(self) -> dict[str, set[str]]:
         """Scope -> everybody who is admin there after the plan."""
         return _admins(self._after(None, self.roles[1].is_admin), self.roles[1])
+
+    def admins_without(self, gone: Collection[Address]) -> dict[str, set[str]]:
+        """As `admins_left`, were these gone, and what belongs to them."""
+        state = _without(self.states[1], frozenset(gone), self.kinds)
+        return admins_in(state, self.observed, self.kinds, {key_of(a) for a in self._people if a not in state})
+
+    def touches(self, member: str) -> bool:
+        """Whether the changes may touch this member's access."""
+        return self._touched is None or member in self._touched
+
+    def resources(self, part: str) -> Iterator[tuple[Address, Attributes]]:
+        """What plays this part, before or after; twice, where it is there before and after."""
+        return (item for parts in self._parts for kind in self.kinds.having_access(part) for item in parts.own(kind))
+
+    def values(self, part: str, *words: str) -> Iterator[tuple[Any, ...]]:
+        """The address and the value of each word, of what plays this part before or after."""
+        return (row[1:] for parts in self._parts for row in parts.of(part, *words))
 
     def strongest(self, member: str) -> tuple[dict[str, str], dict[str, str]]:
         """Scope -> the most that a member may do there, before and after."""
@@ -109,6 +126,11 @@ class AccessChange:
         had, has = self.roles[0].rank(old), self.roles[1].rank(new)
         return had is None or has is None or has <= had
 
+    @cached_property
+    def _people(self) -> set[Address]:
+        names = tuple(f"{k.name}/" for k in self.kinds.having_access("subject"))
+        return {a for state in self.states for a in state if a.startswith(names)}
+
     def _before(self, members: frozenset[str] | None) -> set[Item]:
         return _items(self._parts[0], self.observed, members)
 
@@ -116,6 +138,18 @@ class AccessChange:
         found = _items(self._parts[1], self.observed, members, wanted)
         gone = {key_of(a) for k in self.kinds.having_access("subject") for a in self.deleted if kind_of(a) == k.name}
         return {item for item in found if item[0] not in gone} if gone else found
+
+
+def admins_in(state: Resources, observed: Resources, kinds: Kinds, gone: Collection[str]) -> dict[str, set[str]]:
+    """Scope -> its admins in any state. `gone`: people who are not there any more, whatever still names them."""
+    parts = _Parts(state, kinds)
+    return _admins((i for i in _items(parts, observed, None, parts.roles.is_admin) if i[0] not in gone), parts.roles)
+
+
+def strongest_in(member: str, state: Resources, observed: Resources, kinds: Kinds) -> dict[str, str]:
+    """Scope -> the most that a member may do there in any state."""
+    parts = _Parts(state, kinds)
+    return _strongest(_items(parts, observed, frozenset({member})), parts.roles)
 
 
 @cache
@@ -152,6 +186,9 @@ class _Parts:
             found = self._own.get(address.partition("/")[0])
             if found is not None:
                 found.append((address, own))
+
+    def own(self, kind: Kind) -> list[tuple[Address, Attributes]]:
+        return self._own[kind.name]
 
     def of(self, part: str, *words: str) -> Iterator[tuple[Any, ...]]:
         """Kind, address, then the value of each word, for all resources that play this part."""
@@ -213,13 +250,14 @@ def _stands_for(
     kind: Kind, word: str, groups: Mapping[Address, Iterable[str]], kinds: Kinds, only: frozenset[str] | None
 ) -> tuple[Collection[str], str]:
     """The members that a grant's principal stands for, and the path by which they have it."""
-    address = _principal(kind, word)
+    address = principal_of(kind, word)
     if kinds.of(address).access["as"] == "group":
         return [m for m in groups.get(address, ()) if only is None or m in only], address.replace("/", ":", 1)
     return (key_of(address),) if only is None or key_of(address) in only else (), "direct"
 
 
-def _principal(kind: Kind, word: str) -> Address:
+def principal_of(kind: Kind, word: str) -> Address:
+    """The person or the group that a grant's word names."""
     return resolve(kind.key.references if kind.key else (), word)
 
 
@@ -229,14 +267,14 @@ def _touched(states: tuple[Resources, Resources], changes: Sequence[Change], kin
     for change in changes:
         kind = kinds.of(change.address)
         match kind.access.get("as"):
-            case None:
+            case None if not kind.verification:
                 continue
             case "subject":
                 touched.add(key_of(change.address))
             case "group":
                 touched.update(_everybody_in(change.address, states, kind))
             case "grant":
-                principal = _principal(kind, reader(kind, kind.access["subject"])(change.address, _NOTHING))
+                principal = principal_of(kind, reader(kind, kind.access["subject"])(change.address, _NOTHING))
                 touched.add(key_of(principal))
                 touched.update(_everybody_in(principal, states, kinds.of(principal)))
             case _:
@@ -294,11 +332,20 @@ def _later(live: Resources, changes: Sequence[Change], deleted: frozenset[Addres
             kind = kinds.of(change.address)
             patch = merge_patch(change.before or _NOTHING, change.after, kind)
             later[change.address] = patched(later.get(change.address, _NOTHING), patch, kind)
-    bound = {k.name for k in kinds.having_access("grant")} if deleted else set()
-    lost = [a for a in later if kind_of(a) in bound and not deleted.isdisjoint(kinds.identity_references(a))]
+    return _bound(later, deleted, kinds)
+
+
+def _without(state: Resources, gone: frozenset[Address], kinds: Kinds) -> dict[Address, Attributes]:
+    return _bound({a: own for a, own in state.items() if a not in gone}, gone, kinds)
+
+
+def _bound(state: dict[Address, Attributes], gone: frozenset[Address], kinds: Kinds) -> dict[Address, Attributes]:
+    """The state without the grants that belong to something that is gone."""
+    bound = {k.name for k in kinds.having_access("grant")} if gone else set()
+    lost = [a for a in state if kind_of(a) in bound and not gone.isdisjoint(kinds.identity_references(a))]
     for address in lost:
-        del later[address]
-    return later
+        del state[address]
+    return state
 
 
 def _sorted(items: Iterable[Item]) -> tuple[AccessItem, ...]:

@@ -64,7 +64,11 @@ def _effect(change: Change, kind: Kind, roles: Roles) -> Effect:
             return Effect(effect.gives, effect.takes or after is None, touches=effect.touches | {key_of(change.address)})
         case _:
             gives, takes = sets_of(change, kind)
-            return Effect(gives, takes)
+            other = (
+                change.action == "update"
+                and len({reader(kind, access["extends"])(change.address, a or _NOTHING) for a in (before, after)}) > 1
+            )
+            return Effect(gives or other, takes or other)
 
 
 def _by_role(change: Change, kind: Kind, roles: Roles, touches: frozenset[str], scope: str) -> Effect:

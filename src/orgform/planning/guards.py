@@ -7,25 +7,34 @@ exact words that let it pass, or the way out where nothing does. A guard that ha
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 
 from orgform.codec import Struct
 from orgform.kinds import Kind, Kinds
 from orgform.model import Address, Change, Deletes, GuardVerdict, key_of, kind_of, parts_of
 from orgform.planning.access import AccessChange
+from orgform.planning.admins import Admins, people, uncounted
 from orgform.planning.effect import value_at
+from orgform.planning.passage import Passage
 from orgform.planning.scope import PlanInputs, Scope, matches
 
 
 class Facts(Struct, frozen=True):
-    """What guards judge by. `incomplete`: kind -> why its read counts as incomplete; `protected`: deletes of what is never deleted."""
+    """What guards judge by.
+
+    `access`, `admins`: None where no change takes part in access. `own_members`: the accounts that orgform itself uses, as they are
+    named after the plan. `incomplete`: kind -> why its read counts as incomplete; `protected`: deletes of what is never deleted.
+    """
 
     inputs: PlanInputs
     scope: Scope
     kinds: Kinds
     changes: tuple[Change, ...]
     access: AccessChange | None = None
+    admins: Admins | None = None
+    passage: Passage = Passage()
+    own_members: frozenset[Address] = frozenset()
     incomplete: dict[str, str] = {}
     protected: tuple[Address, ...] = ()
 
@@ -37,24 +46,6 @@ class Facts(Struct, frozen=True):
         """Whether an `--allow GUARD:GLOB` names this address."""
         words = (word.partition(":") for word in self.inputs.allow)
         return matches(address, [glob for name, _, glob in words if name == guard])
-
-    @property
-    def own_members(self) -> frozenset[Address]:
-        """The accounts that orgform itself uses, under the names that they have after the plan."""
-        renamed = {old: new for new, old in self.scope.renames.items()}
-        owns = (t.own_member for t in self.inputs.targets.values())
-        return frozenset(renamed.get(own, own) for own in owns if own)
-
-    def counts_as_admin(self, member: str) -> bool:
-        """Active, as far as the platform tells, and not the account that orgform itself uses."""
-        for kind in self.kinds.having_access("subject"):
-            address = kind.address(member)
-            if address in self.own_members:
-                return False
-            live, condition = self.scope.live.get(address), kind.access.get("active", {})
-            if kind.name in self.scope.target_of and (live is None or any(live.observed.get(n, v) != v for n, v in condition.items())):
-                return False
-        return True
 
 
 Guard = Callable[[Facts], GuardVerdict | None]
@@ -173,50 +164,80 @@ def _sets(facts: Facts) -> dict[str, _Collection]:
 
 
 def company_admins(facts: Facts) -> GuardVerdict | None:
-    least = facts.inputs.policy.min_company_admins
-    lost = [m for m in facts.access.lost_admins.get("", ()) if facts.counts_as_admin(m)] if facts.access else []
-    if facts.access is None or not lost:
+    least, admins = facts.inputs.policy.min_company_admins, facts.admins
+    lost = admins.lost.get("", set()) if admins else set()
+    shut = _shut_on_the_way(facts)
+    if admins is None or not (lost or shut):
         return None
-    left = sum(map(facts.counts_as_admin, facts.access.admins_left.get("", ())))
+    left = admins.left("")
     addresses = sorted(kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost)
-    refused = [a for a in addresses if left < least and not facts.allowed("company-admins", a)]
+    refused = {a: a for a in addresses if len(left) < least and not facts.allowed("company-admins", a)}
+    summary = f"{_number(len(left), 'company admin')} who can sign in would be left{_told(left, admins.not_counted(''))}"
     return _verdict(
         facts,
         "company-admins",
-        {a: a for a in refused},
-        summary=f"{_number(left, 'active company admin')} would be left besides the token's own account; at least {least} must stay",
-        passed=f"{_number(left, 'active company admin')} left",
+        refused | shut,
+        summary=f"{summary}; at least {least} must stay" if refused else "nobody could sign in as an admin while this is under way",
+        passed=f"{_number(len(left), 'company admin')} who can sign in left",
         setting=f"policy.min_company_admins: {least}",
     )
 
 
+def _shut_on_the_way(facts: Facts) -> dict[str, str]:
+    """The company, where no order of the changes keeps it open: its admins of before, who are to be allowed by name."""
+    if "" not in facts.passage.shut or facts.access is None:
+        return {}
+    before = sorted(facts.access.touched_admins[0].get("", ()))
+    addresses = [kind.address(m) for kind in facts.kinds.having_access("subject") for m in before]
+    return {f"{a}: {_NO_ORDER}": a for a in addresses if not facts.allowed("company-admins", a)}
+
+
 def workspace_admins(facts: Facts) -> GuardVerdict | None:
-    """What is deleted as a whole needs no admin any more."""
+    """What is deleted as a whole, or ends by itself, needs no admin any more."""
     least = facts.inputs.policy.min_workspace_admins
-    access = facts.access
-    if access is None:
-        return None
-    refused: dict[str, str] = {}
-    judged = 0
-    for kind in facts.kinds.having_access("scope"):
-        for scope, lost in sorted(access.lost_admins.items()):
-            address = kind.address(scope)
-            if not scope or address in access.deleted or not any(map(facts.counts_as_admin, lost)):
-                continue
-            judged += 1
-            left = sum(map(facts.counts_as_admin, access.admins_left.get(scope, ())))
-            if left < least and not facts.allowed("workspace-admins", address):
-                refused[f"{address}: {_number(left, 'active admin')} would be left"] = address
+    judged = _judged_scopes(facts)
     if not judged:
         return None
+    refused = {item: a for a, item in judged.items() if item and not facts.allowed("workspace-admins", a)}
     return _verdict(
         facts,
         "workspace-admins",
         refused,
-        summary=f"at least {least} active admin must stay; inherited ones and company admins count",
-        passed=f"enough admins stay where {_number(judged, 'workspace')} would lose some",
+        summary=f"at least {least} admin who can sign in must stay; inherited ones and company admins count",
+        passed=f"enough admins stay where {_number(len(judged), 'workspace')} would lose some",
         setting=f"policy.min_workspace_admins: {least}",
     )
+
+
+def _judged_scopes(facts: Facts) -> dict[Address, str]:
+    """The scopes that lose admins, or cannot be kept open on the way, with what is wrong there; empty where nothing is."""
+    least, admins, access = facts.inputs.policy.min_workspace_admins, facts.admins, facts.access
+    found: dict[Address, str] = {}
+    if admins is None or access is None:
+        return found
+    for kind in facts.kinds.having_access("scope"):
+        for scope in sorted((admins.lost.keys() | facts.passage.shut) - admins.places_running_out - {""}):
+            address, lost = kind.address(scope), admins.lost.get(scope)
+            if address in access.deleted or not (lost or scope in facts.passage.shut):
+                continue
+            left = admins.left(scope)
+            if lost and len(left) < least:
+                said = f"{people(lost)} would be no admin any more, {_number(len(left), 'admin')} who can sign in would be left"
+                found[address] = f"{address}: {said}{_told(left, admins.not_counted(scope))}"
+            else:
+                found[address] = f"{address}: {_NO_ORDER}" if scope in facts.passage.shut else ""
+    return found
+
+
+_NO_ORDER = (
+    "in no order of these changes could somebody sign in as an admin all the time; apply what gives access first, in a plan of its own"
+)
+
+
+def _told(left: Collection[str], reasons: Mapping[str, str]) -> str:
+    """Who is left, and who is an admin and does not count."""
+    names = f" ({people(left)})" if left else ""
+    return f"{names}; not counted: {uncounted(reasons)}" if reasons else names
 
 
 def own_access(facts: Facts) -> GuardVerdict | None:
@@ -232,6 +253,11 @@ def own_access(facts: Facts) -> GuardVerdict | None:
         for scope, role in sorted(before.items()):
             if scope not in deleted and access.lowered(role, after.get(scope)) and not facts.allowed("own-access", own):
                 refused[f"{own}: {role} in {scope or 'the company'} would become {after.get(scope, 'nothing')}"] = own
+        proof = facts.admins.proof_lost(key_of(own)) if facts.admins else ""
+        if proof and not facts.allowed("own-access", own):
+            refused[f"{own}: {proof} any more, so it could not sign in"] = own
+        if own in facts.passage.own_shut and not facts.allowed("own-access", own):
+            refused[f"{own}: {_NO_ORDER.replace('somebody sign in as an admin', 'it keep its access')}"] = own
     return _verdict(
         facts,
         "own-access",

@@ -37,6 +37,10 @@ class References(Struct, frozen=True):
     finish: Edges
     soft: Edges
 
+    @property
+    def hard(self) -> Edges:
+        return [m | f for m, f in zip(self.must, self.finish, strict=True)]
+
 
 def ordered(
     changes: Sequence[Change], kinds: Kinds, known: Sequence[Effect] | None = None, depth: Mapping[Address, int] | None = None
@@ -86,6 +90,7 @@ def references_between(changes: Sequence[Change], kinds: Kinds) -> References:
     for index, change in enumerate(changes):
         if change.address in freed:
             found.must[index].add(freed[change.address])
+        found.must[index].update(at[address] for address in change.needs if address in at)
         own = kinds.identity_references(change.address)
         for referent in (*own, *_referents(change.address, change.after, kinds)):
             _wait_for_referent(index, at.get(referent), changes, found)
@@ -116,6 +121,22 @@ def _referents(address: Address, attributes: Attributes | None, kinds: Kinds) ->
     return [] if attributes is None else [referent for _, referent in kinds.attribute_references(address, attributes)]
 
 
+def hard_edges(changes: Sequence[Change], kinds: Kinds, depth: Mapping[Address, int]) -> Edges:
+    """What each change waits for in any case: index -> indices."""
+    return _all_references(changes, kinds, depth).hard
+
+
+def _all_references(changes: Sequence[Change], kinds: Kinds, depth: Mapping[Address, int]) -> References:
+    """With the chains in which trees are turned over."""
+    found = references_between(changes, kinds)
+    for chain in _transplants(changes, kinds, depth):
+        for earlier, later in pairwise(chain):
+            found.finish[later].add(earlier)
+        for index in chain:
+            found.soft[index].difference_update(chain)
+    return found
+
+
 class _Graph:
     """References, effects, phases and levels of the changes, each computed once."""
 
@@ -124,13 +145,8 @@ class _Graph:
     ) -> None:
         self.changes = changes
         self.effects = known or effects(changes, kinds)
-        self.references = references_between(changes, kinds)
-        for chain in _transplants(changes, kinds, depth or {}):
-            for earlier, later in pairwise(chain):
-                self.references.finish[later].add(earlier)
-            for index in chain:
-                self.references.soft[index].difference_update(chain)
-        hard = [m | f for m, f in zip(self.references.must, self.references.finish, strict=True)]
+        self.references = _all_references(changes, kinds, depth or {})
+        hard = self.references.hard
         waves = _waves(hard, changes)
         self.phase = [_phase(c, e) for c, e in zip(changes, self.effects, strict=True)]
         for wave in waves:
@@ -141,7 +157,7 @@ class _Graph:
         ]
         self.level = [0] * len(changes)
         if any(self.soft):
-            waves = _waves([h | s for h, s in zip(hard, self.soft, strict=True)], changes)
+            waves = _waves(_without_circles(hard, self.soft), changes)
         for level, wave in enumerate(waves):
             for index in wave:
                 self.level[index] = level
@@ -229,6 +245,19 @@ def _waves(edges: Sequence[set[int]], changes: Sequence[Change]) -> list[tuple[i
         waves.append(wave)
         sorter.done(*wave)
     return waves
+
+
+def _without_circles(hard: Edges, soft: Edges) -> Edges:
+    """Both together. What only should come first gives way where something speaks against it: `soft` loses these edges."""
+    while True:
+        both = [h | s for h, s in zip(hard, soft, strict=True)]
+        try:
+            TopologicalSorter(dict(enumerate(both))).prepare()
+        except CycleError as error:
+            for earlier, later in pairwise(error.args[1]):
+                soft[later].discard(earlier)
+        else:
+            return both
 
 
 def _circle(addresses: Sequence[Address]) -> Diagnostic:

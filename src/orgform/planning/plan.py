@@ -9,16 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orgform.codec import replace
-from orgform.diagnostics import sort_diagnostics
+from orgform.diagnostics import Diagnostic, sort_diagnostics
 from orgform.kinds import Kinds, Reference
 from orgform.model import AccessDelta, Address, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
+from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
 from orgform.planning.effect import Effect, effects, shrinks, value_at
 from orgform.planning.extras import costs, estimate, notable, still_named
 from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
 from orgform.planning.order import ordered
+from orgform.planning.passage import passage
 from orgform.planning.reverse import labelled
 from orgform.planning.scope import PlanInputs, Scope, TargetState, relabel, renames_of, scope_of
 
@@ -32,9 +34,10 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     chosen = findings.chosen()
     told = effects(chosen, kinds)
     named = labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds)
-    changes = ordered(named, kinds, told, _depths(chosen, scope, kinds))
-    access = _access(scope, changes, kinds)
-    facts = Facts(inputs, scope, kinds, changes, access, findings.incomplete, findings.protected(changes, deleted=True))
+    depths = _depths(chosen, scope, kinds)
+    judged = Judged(inputs, scope, named, kinds, depths)
+    changes = ordered(judged.passage.marked(named), kinds, told, depths)
+    facts = judged.facts(changes, findings.incomplete, findings.protected(changes, deleted=True))
     counts = Counter(c.action for c in changes)
     manual = tuple(step for step in findings.manual if findings.in_sight(step.address))
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
@@ -54,14 +57,14 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
         manual_steps=manual,
         unmanaged=tuple(Unmanaged(scope.target_of[kind_of(a)], a) for a in unmanaged),
         observed=notable(scope, kinds, findings.in_sight),
-        access=access.delta if access else AccessDelta(),
+        access=judged.access.delta if judged.access else AccessDelta(),
         guards=judge(facts),
         costs=costs(changes, kinds),
         estimate=estimate(changes, inputs, scope),
         ledger=findings.ledger(changes),
         allow=tuple(sorted(set(inputs.allow))),
         allow_destroy=tuple(sorted(set(inputs.allow_destroy))),
-        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds))),
+        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds), *judged.warnings())),
     )
 
 
@@ -83,11 +86,13 @@ def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
         for kind, n in judged_on.items()
         if n > BELIEVABLY_LOST and kind not in there
     }
-    facts = Facts(replace(inputs, allow=allow, allow_destroy=destroy), scope, kinds, changes, _access(scope, changes, kinds), problems)
+    judged = Judged(replace(inputs, allow=allow, allow_destroy=destroy), scope, changes, kinds)
+    facts = judged.facts(changes, problems)
     remembered = [g for g in saved.guards if g.guard in ("prevent-destroy", "immutable")]
     asked = [g for g in judge(facts) if g.guard not in ("prevent-destroy", "immutable")]
     refused_then = [g for g in saved.refused if g not in remembered]
-    return replace(saved, guards=(*refused_then, *asked, *remembered))
+    marked = {c.address: c for c in judged.passage.marked(changes)}
+    return replace(saved, changes=tuple(marked.get(c.address, c) for c in saved.changes), guards=(*refused_then, *asked, *remembered))
 
 
 def _still_fits(change: Change, scope: Scope, kinds: Kinds) -> bool:
@@ -133,9 +138,31 @@ def _targets(inputs: PlanInputs, scope: Scope, incomplete: Iterable[str]) -> dic
     return {name: PlanTarget(t.provider, name not in in_part, t.system, t.instance) for name, t in sorted(inputs.targets.items())}
 
 
-def _access(scope: Scope, changes: Sequence[Change], kinds: Kinds) -> AccessChange | None:
-    """`None` where no change is of a kind that takes part in access."""
-    if not any(kinds.of(c.address).access for c in changes):
-        return None
-    live: dict[Address, Attributes] = {a: r.attributes for a, r in scope.live.items()}
-    return AccessChange(live, {a: r.observed for a, r in scope.live.items() if r.observed}, changes, kinds)
+class Judged:
+    """What changes do to access, who can sign in afterwards, and the way there."""
+
+    def __init__(
+        self, inputs: PlanInputs, scope: Scope, changes: Sequence[Change], kinds: Kinds, depths: Mapping[Address, int] | None = None
+    ) -> None:
+        self.inputs, self.scope, self.kinds = inputs, scope, kinds
+        self.sign_in = SignIn(inputs, scope, kinds)
+        concerned = any((kind := kinds.of(c.address)).access or (kind.verification and self.sign_in.proved_names) for c in changes)
+        self.access = self._change(changes) if concerned else None
+        self.passage = passage(self.access, changes, self.sign_in, kinds, depths)
+        self.admins = Admins(inputs, self.access, self.sign_in, kinds) if self.access else None
+
+    def _change(self, changes: Sequence[Change]) -> AccessChange:
+        live: dict[Address, Attributes] = {a: r.attributes for a, r in self.scope.live.items()}
+        return AccessChange(live, {a: r.observed for a, r in self.scope.live.items() if r.observed}, changes, self.kinds)
+
+    def facts(self, changes: tuple[Change, ...], incomplete: dict[str, str], protected: tuple[Address, ...] = ()) -> Facts:
+        return Facts(
+            self.inputs, self.scope, self.kinds, changes, self.access, self.admins, self.passage, self.sign_in.own, incomplete, protected
+        )
+
+    def warnings(self) -> Iterable[Diagnostic]:
+        """What ends soon is told by every plan, whether it touches access or not."""
+        if self.admins is None and not ends_soon(self.inputs):
+            return ()
+        admins = self.admins or Admins(self.inputs, self._change(()), self.sign_in, self.kinds)
+        return tuple(warnings(admins, self.inputs.policy, self.kinds, changed=self.admins is not None))

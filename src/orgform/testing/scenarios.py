@@ -3,7 +3,8 @@
     config/         YAML as users write it, with `targets: {acme: {provider: fake}}`
     base.yaml       address -> attributes, as last applied; without the file nothing is known of that
     live.yaml       address -> {attributes, observed}
-    options.yaml    today, env, only, destroy, allow, allow_destroy, protected, own_member, incomplete, moved_done, attributions, expect
+    options.yaml    today, env, only, destroy, allow, allow_destroy, protected, own_member, incomplete, moved_done, attributions,
+                    sign_in_verified_domain
     expected.yaml   the parts of the plan that matter; what is not written is not compared
 
 Invariant: every scenario converges. What the plan says is applied, in its order, to a live system that refuses whatever would leave a
@@ -20,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from orgform.apply import apply_plan
-from orgform.codec import Struct, decode, encode, encode_pretty
+from orgform.codec import Struct, decode, encode, encode_pretty, replace
 from orgform.config import load_config
 from orgform.config.source import dump_yaml, parse_yaml
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Attributes, Attribution, Base, Change, Config, Live, Outcome, Plan, PlanBase, Remember
+from orgform.opening import soon
 from orgform.planning import PlanInputs, TargetState, make_plan
 from orgform.planning.diff import merge_patch
 from orgform.planning.scope import relabel
@@ -50,6 +52,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     incomplete: dict[str, str] = {}
     moved_done: tuple[tuple[Address, Address], ...] = ()
     attributions: dict[Address, Attribution] = {}
+    sign_in_verified_domain: bool = False
 
 
 class MemoryRecorder:
@@ -111,7 +114,7 @@ class Scenario:
                 system=provider.system,
                 kinds=frozenset(kind for kind, target in config.claims.items() if target == name),
                 problems=options.incomplete,
-                capabilities=provider.capabilities,
+                capabilities=replace(provider.capabilities, sign_in_verified_domain=options.sign_in_verified_domain),
                 own_member=options.own_member,
             )
             for name in config.targets
@@ -132,6 +135,9 @@ class Scenario:
             attributions=options.attributions,
             config_digest=config.digest,
             expired=config.expired,
+            today=options.today,
+            soon=soon(date.fromisoformat(options.today)).isoformat(),
+            until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
             diagnostics=config.diagnostics,
         )
 
