@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from orgform.config.files import Files
     from orgform.ledger import Ledger
     from orgform.targets import OpenTarget, Snapshot
+
+#: an admin whose last day comes within a week, today counted, does not keep a place from being locked out
+_WEEK = timedelta(days=6)
 
 
 def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: Files | None = None) -> Config:
@@ -54,6 +57,11 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: F
 def today(options: Options) -> date:
     """The day that `until` is judged by: what was asked for, else the one where this runs."""
     return options.today or date.today()
+
+
+def soon(day: date) -> date:
+    """The last day of the week that begins with this one: an admin whose `until` is not after it is not counted on."""
+    return min(day, date.max - _WEEK) + _WEEK
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path | None:

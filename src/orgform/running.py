@@ -14,7 +14,7 @@ from orgform.codec import Struct, digest, replace
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, ProviderError, UsageError
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
-from orgform.opening import actor, load, read_live, today
+from orgform.opening import actor, load, read_live, soon, today
 from orgform.options import Listener, Options, Progress
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def inputs_of(
     from orgform.attested import believed
     from orgform.planning import PlanInputs, TargetState
 
-    word = believed(snapshot.live, targets, ledger, today(options).isoformat())
+    judged_by = today(options)
+    word = believed(snapshot.live, targets, ledger, judged_by.isoformat())
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -136,7 +137,8 @@ def inputs_of(
         allow_destroy=options.allow_destroy,
         config_digest=config.digest,
         expired=config.expired,
-        today=today(options).isoformat(),
+        today=judged_by.isoformat(),
+        soon=soon(judged_by).isoformat(),
         reserve=options.reserve,
         until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
         tool_version=__version__,

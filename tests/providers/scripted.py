@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def truncated(connection: socket.socket) -> None:
 
 
 @contextmanager
-def scripted(*steps: Step) -> Iterator[Script]:
+def scripted(*steps: Step, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
     script = Script(list(steps))
 
     class Handler(socketserver.StreamRequestHandler):
@@ -81,8 +82,12 @@ def scripted(*steps: Step) -> Iterator[Script]:
         allow_reuse_address = True
         daemon_threads = True
 
+        def get_request(self) -> tuple[socket.socket, object]:
+            connection, address = super().get_request()
+            return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
+
     with Server(("127.0.0.1", 0), Handler) as server:
-        script.url = f"http://127.0.0.1:{server.server_address[1]}"
+        script.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

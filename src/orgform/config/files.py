@@ -112,6 +112,8 @@ class FolderFiles:
         return Listing(tuple(sorted(walk.found.values())), environments, tuple(walk.problems))
 
     def read(self, path: str, limit: int) -> bytes:
+        if not is_printable(path):
+            raise odd_name(path)
         target = os.path.realpath(os.path.join(self._root, path))  # noqa: PTH118 - an absolute `path` must not stay unnoticed below
         if not _within(self._root, target):
             raise outside(path)
@@ -225,8 +227,8 @@ def _unreadable(path: str, error: OSError) -> FileProblem:
 
 
 def is_within(folder: Path, path: Path) -> bool:
-    """Whether `path` is below `folder` wherever links lead; it need not be there yet."""
-    return _within(os.path.realpath(folder), os.path.realpath(path))
+    """Whether `path` is below `folder` wherever links lead; it need not be there yet. No system has a path with a NUL in it."""
+    return "\0" not in str(path) and _within(os.path.realpath(folder), os.path.realpath(path))
 
 
 def _within(root: str, path: str) -> bool:

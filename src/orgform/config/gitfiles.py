@@ -97,6 +97,8 @@ class GitFiles:
         return Listing(tuple(sorted(files.values())[:MAX_FILES]), tuple(sorted(environments)), tuple(problems))
 
     def read(self, path: str, limit: int) -> bytes:
+        if not is_printable(path):
+            raise odd_name(path)
         target = self._resolve(posixpath.normpath(path))
         entry = self._tree.get(target)
         if entry is None or entry[0] not in _FILES:

@@ -41,9 +41,9 @@ class Text:
     @cached_property
     def starts(self) -> list[int]:
         """Offsets of the line starts."""
-        if self.text.isascii() and "\r" not in self.text:
-            return list(accumulate(map(len, self.text.splitlines(keepends=True)), initial=0))
-        return [0, *(m.end() for m in re.finditer(r"\r\n?|\n", self.text))]
+        if "\r" in self.text:
+            return [0, *(m.end() for m in re.finditer(r"\r\n?|\n", self.text))]
+        return list(accumulate((len(line) + 1 for line in self.text.split("\n")), initial=0))[:-1]
 
     @cached_property
     def values(self) -> dict[int, tuple[int, int]]:

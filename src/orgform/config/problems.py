@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from orgform.codec import replace
 from orgform.config.places import Places
 from orgform.diagnostics import Diagnostic, Source
-from orgform.formats import Problem
+from orgform.formats import CONTROL, Problem
 
 # Looking for a similar word is slow; a config with thousands of dangling references gets its answer all the same.
 _COMPARISONS = 300_000
@@ -53,7 +53,9 @@ class Problems:
     def add(
         self, code: str, summary: str, detail: str, at: Source | int | None, *, related: Iterable[Source | int] = (), warning: bool = False
     ) -> None:
-        """`at`: a source, or the mark of a key (or item) to point at."""
+        """`at`: a source, or the mark of a key (or item) to point at. Words of the config may stand in the texts as they are: what they
+        could do to a terminal is taken out here."""
+        summary, detail = shown(summary), shown(detail)
         others = tuple(place for place in map(self._source, related) if place)
         self.found.append(Diagnostic("warning" if warning else "error", code, summary, detail, self._source(at), None, others))
 
@@ -83,6 +85,10 @@ class Problems:
         """`did you mean X?`, or a sentence that says what there is."""
         close = self.similar(word, known)
         return f"did you mean `{close}`?" if close else otherwise
+
+
+def shown(text: str) -> str:
+    return text if text.isprintable() else CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def advice(problem: Problem) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from orgform.disk import is_full
 from orgform.errors import LedgerError
 from orgform.urls import without_password
 
@@ -149,6 +150,8 @@ class SqliteFile(Database):
         folder = beside.parent.resolve()
         if beside.name == ".orgform" and not self.path.resolve().is_relative_to(folder):
             raise LedgerError(f"the ledger {self.name} is a link that leads out of {folder}", hint=f"remove the link, or {ELSEWHERE}")
+        if self.path.is_fifo() or self.path.is_socket() or self.path.is_char_device():  # it would be waited for, for ever
+            raise LedgerError(f"the ledger {self.name} is no regular file", hint=f"remove it, or {ELSEWHERE}")
 
     def connect(self) -> Connection:
         with self.explained():
@@ -163,9 +166,7 @@ class SqliteFile(Database):
         try:
             return self._tried("mode=rw")
         except sqlite3.OperationalError as error:
-            if "unable to open" not in str(error) and "readonly" not in str(error):
-                raise
-            if self._unmerged():
+            if not any(words in str(error) for words in _NOT_WRITABLE) or self._unmerged():
                 raise
             return self._tried("mode=ro&immutable=1")
 
@@ -198,13 +199,18 @@ class SqliteFile(Database):
 
     def explain(self, error: Exception) -> LedgerError:
         text = str(error)
+        if "disk I/O" in text and is_full(self.path):
+            text = "is full"
         for words, problem, hint in _SQLITE_PROBLEMS:
             if words in text:
                 return LedgerError(f"the ledger {self.name} {problem}", hint=hint)
         if isinstance(error, OSError):
             return LedgerError(f"the ledger {self.name} cannot be opened: {error.strerror or text}", hint=f"check the path, or {ELSEWHERE}")
-        return LedgerError(f"the ledger {self.name} failed: {text}", hint="run it again; if that persists, check the disk")
+        return LedgerError(f"the ledger {self.name} failed: {text}", hint="run it again; if that persists, check the disk: its room, quota and health")
 
+
+# What SQLite says where it cannot make the shared memory of the write-ahead log, for lack of rights or of room.
+_NOT_WRITABLE = ("unable to open", "readonly", "disk I/O")
 
 _SQLITE_PROBLEMS = (
     ("not a database", "is not a ledger: the file is no SQLite database", ELSEWHERE),

@@ -1,7 +1,7 @@
 """Who can really administer the company and each workspace after a plan, who loses that by it, and why others do not count.
 
 Somebody counts who is an admin there by any path, is active, has an address at a verified domain where the platform asks for one, is
-not the account that orgform itself uses, and still is all of that when what has its last day within `SOON` has run out.
+not the account that orgform itself uses, and still is all of that when what ends within the week (`PlanInputs.soon`) has ended.
 
 Invariant: pure, and no kind by name: what makes a person active, and a domain proved, says the kind's schema. Of the platform only what it
 tells is held against anybody.
@@ -10,7 +10,6 @@ tells is held against anybody.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
 from functools import cached_property
 
 from orgform.diagnostics import Diagnostic
@@ -19,8 +18,6 @@ from orgform.model import Address, Attributes, Policy, kind_of
 from orgform.planning.access import AccessChange, Resources
 from orgform.planning.scope import PlanInputs, Scope
 
-#: an admin whose last day is nearer than this does not keep a place from being locked out
-SOON = timedelta(days=7)
 OWN = "the account that orgform itself uses"
 NEW = "new there"
 NAMED = 5  # of many people, so many are named
@@ -84,11 +81,8 @@ class SignIn:
 
 
 def ends_soon(inputs: PlanInputs) -> dict[Address, str]:
-    """What has its last day within `SOON`, or had it, with that day."""
-    if not inputs.today or not inputs.until:
-        return {}
-    end = (date.fromisoformat(inputs.today) + SOON).isoformat()
-    return {a: day for a, day in inputs.until.items() if day < end}
+    """What has its last day within the week, or had it, with that day."""
+    return {a: day for a, day in inputs.until.items() if day <= inputs.soon} if inputs.soon else {}
 
 
 class Admins:
@@ -117,7 +111,7 @@ class Admins:
 
     @cached_property
     def running_out(self) -> dict[Address, str]:
-        """What is there after the plan and has its last day within `SOON`, with that day."""
+        """What is there after the plan and has its last day within the week, with that day."""
         return {a: day for a, day in ends_soon(self._inputs).items() if a in self._access.states[1]}
 
     @cached_property
@@ -191,7 +185,7 @@ def _some(words: Iterable[str], count: int) -> str:
 
 
 def warnings(admins: Admins, policy: Policy, kinds: Kinds, *, changed: bool) -> Iterator[Diagnostic]:
-    """Where nobody, or too few, can sign in as an admin soon, or after the plan, though it takes none away. `changed`: it touches access."""
+    """Where nobody, or too few, can sign in as an admin soon, or after a plan that takes none away. `changed`: it touches access."""
     company = _scopes_short(admins, [""], policy.min_company_admins)
     places = sorted(admins.can_sign_in_now.keys() - {""} - admins.places_running_out) if admins.running_out and not company else []
     short = company or _scopes_short(admins, places, policy.min_workspace_admins)

@@ -21,8 +21,11 @@ from orgform.planning.scope import PlanInputs, Scope, matches
 
 
 class Facts(Struct, frozen=True):
-    """What guards judge by. `access`, `admins`: None where no change takes part in access. `own_members`: the accounts that orgform itself
-    uses, under the names that they have after the plan. `incomplete`: kind -> why its read counts as incomplete; `protected`: deletes of what is never deleted."""
+    """What guards judge by.
+
+    `access`, `admins`: None where no change takes part in access. `own_members`: the accounts that orgform itself uses, as they are
+    named after the plan. `incomplete`: kind -> why its read counts as incomplete; `protected`: deletes of what is never deleted.
+    """
 
     inputs: PlanInputs
     scope: Scope

@@ -27,8 +27,14 @@ from orgform.planning.admins import SignIn
 from orgform.planning.order import hard_edges
 
 TRIED = 8  # of the people on whom a place can stand, so many are tried before all are taken together
-_PARTS: dict[str, tuple[str, ...]] = {"subject": ("role",), "grant": ("role",), "group": ("members",), "scope": ("parent",), "role": ("extends",)}
-_PARTS["auto_join"] = ("workspace", "role")
+_PARTS: dict[str, tuple[str, ...]] = {
+    "subject": ("role",),
+    "grant": ("role",),
+    "group": ("members",),
+    "scope": ("parent",),
+    "role": ("extends",),
+    "auto_join": ("workspace", "role"),
+}
 _UNKNOWN_ROLE = "?"
 _NOTHING: Attributes = {}
 Overlay = dict[Address, Attributes | None]
@@ -153,7 +159,7 @@ class _Place(Struct, frozen=True):
     """What has to stay so: that somebody administers a scope, or that an own account may do at least `floor` there."""
 
     scope: str
-    own: str = ""
+    own: Address = Address("")
     floor: float = 0.0
 
 

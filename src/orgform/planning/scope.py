@@ -62,7 +62,8 @@ class PlanInputs(Struct, frozen=True):
 
     `only`: address globs; `allow`: `GUARD:ADDRESS_GLOB`; `allow_destroy`: address globs; `expired`: what `until` took out, with its day.
     `reserve`: percent of the quotas that is left to others.
-    `today` is the day that is planned for, YYYY-MM-DD (empty: nothing runs out soon), and `until` the last day of what has one.
+    `today` is the day that is planned for, `soon` the last of the days for which admins are asked whether they last (both YYYY-MM-DD;
+    without it nothing runs out soon), and `until` the last day of what has one.
     `events`: what the platforms' audit logs say of what drifted, newest first; `attributions`: where they say no more than who was last.
     """
 
@@ -83,6 +84,7 @@ class PlanInputs(Struct, frozen=True):
     config_digest: str = ""
     expired: dict[Address, str] = {}
     today: str = ""
+    soon: str = ""
     reserve: float = 0.0
     until: dict[Address, str] = {}
     tool_version: str = ""

@@ -309,6 +309,9 @@ class ProviderSpec(Struct, frozen=True):
 
     `secrets`: options that must be secret references. `origin(options)`: scheme, host and port that secrets would be sent to, or `None`
     where nothing leaves the process. `words`: attribute -> the platform's own list where it is closed (`{"workspace.region": (...)}`).
+    `hosts`: other hosts that the platform's links and redirects may lead to, and that get the token then: `api.acme.example`, or
+    `*.acme.example` for every name below. Handed to `providers.http.Session`, which follows no other link, and these by the same scheme and
+    port only. They stand in the provider's code: no config can add one.
     """
 
     name: str
@@ -328,3 +331,4 @@ class ProviderSpec(Struct, frozen=True):
     limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = lambda options: ()
     #: what else the platform would not take, told at the config's lines before any call; pure
     check: Callable[[Declared], Iterable[Finding]] = lambda declared: ()
+    hosts: tuple[str, ...] = ()

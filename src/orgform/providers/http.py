@@ -1,7 +1,8 @@
 """HTTP as providers use it: one session for a live system, with paging, retries and typed answers. The only importer of httpx.
 
-Invariant: a token goes to the session's own origin and nowhere else (no redirect and no link leads a request away), and no error holds
-a header or a secret, also not where the other side sends one back. A request is repeated only where repeating cannot do anything twice.
+Invariant: a token goes to the session's own origin and to the hosts that the provider's code names, and nowhere else (no redirect and no
+link leads a request away), and no error holds a header or a secret, also not where the other side sends one back. A request is repeated
+only where repeating cannot do anything twice.
 Every request ends, in bounded time and memory, whatever the other side does.
 """
 
@@ -11,7 +12,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from orgform.providers import (
     bounds,
+    certificates,
     lean,  # noqa: F401  before httpx
     turn,
 )
@@ -122,16 +124,18 @@ class Session:
         ca: Path | None = None,
         reserve: float = 0.0,
         requests_per_minute: int | None = None,
+        hosts: Iterable[str] = (),
     ) -> None:
         """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust in place of the usual.
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side;
         `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked. `reserve`: percent of the quota that is left
-        to others, of `requests_per_minute` where the other side does not tell it.
+        to others, of `requests_per_minute` where the other side does not tell it. `hosts`: as `ProviderSpec.hosts` has them.
         """
         self._pace = Pace(reserve, requests_per_minute)
         self._base = _parsed(base_url)
         self.origin = _origin(self._base)
+        self._hosts = tuple(_host_pattern(host) for host in hosts)
         self._headers = {
             "user-agent": user_agent,
             "accept": "application/json",
@@ -233,14 +237,16 @@ class Session:
         try:
             return self._got(method, url, content, headers)
         except bounds.OutOfBounds as e:
-            raise HttpError(f"{method} {url.path}: {e} ({self.origin})", maybe_done=True, again=e.again) from e
+            raise HttpError(f"{method} {url.path}: {e} ({_origin(url)})", maybe_done=True, again=e.again) from e
         except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-            message = f"{method} {url.path}: cannot connect to {self.origin}: {_words(e)}"
-            raise HttpError(message, again=not _untrusted(e)) from e
+            why, hint = certificates.refused(e)
+            message = f"{method} {url.path}: cannot connect to {_origin(url)}: {why or _words(e)}"
+            raise HttpError(message, hint=hint, again=not why) from e
         except httpx.TransportError as e:
-            cut = f"{method} {url.path}: the connection to {self.origin} was cut: {_words(e)}"
+            cut = f"{method} {url.path}: the connection to {_origin(url)} was cut: {_words(e)}"
             raise HttpError(cut, maybe_done=True, again=True) from e
-        except (httpx.HTTPError, httpx.InvalidURL) as e:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as e:
+            # A redirect to a host that is no name is a UnicodeError: httpx reads the link although it does not follow it.
             raise HttpError(f"{method} {url.path}: {_words(e)}", maybe_done=True) from e
 
     def _got(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
@@ -298,16 +304,26 @@ class Session:
             ) from e
 
     def _resolve(self, path: str, at: httpx.URL | None = None) -> httpx.URL:
-        """A URL on the session's own origin. Raises where it would lead away."""
+        """A URL on the session's own origin, or on one of the provider's hosts. Raises where it would lead away."""
         try:
             url = at.join(path) if at else self._base.join(path.removeprefix("/") if not path.startswith("//") else path)
         except (httpx.InvalidURL, ValueError) as e:
             raise HttpError(f"{self.origin} gave a link that is no URL: {e}") from e
-        if _origin(url) != self.origin:
+        if not self._is_ours(url):
             raise HttpError(
                 f"{self.origin} sent us on to {_origin(url)}, which was not followed", hint="set the target's `url` to where the API is"
             )
+        if url.userinfo and url.userinfo != self._base.userinfo:
+            # It would take the place of the token.
+            raise HttpError(f"{self.origin} gave a link with a user name or a password in it, which was not followed")
         return url
+
+    def _is_ours(self, url: httpx.URL) -> bool:
+        """Never by another scheme or port: a token that went by TLS goes by nothing else."""
+        if _origin(url) == self.origin:
+            return True
+        alike = (url.scheme, url.port) == (self._base.scheme, self._base.port)
+        return alike and any(_is_named(url.raw_host.decode("ascii"), pattern) for pattern in self._hosts)
 
     def _client(self) -> tuple[httpx.Client, bounds.Deadline]:
         """This thread's own."""
@@ -394,8 +410,22 @@ def _parsed(base_url: str) -> httpx.URL:
 
 
 def _origin(url: httpx.URL) -> str:
-    """Of the URL as it will be asked for: an international host name in its ASCII form."""
-    return origin_of(str(url))
+    """Of the URL as it will be asked for: of what httpx read in it, not of what another reader of URLs would."""
+    host = url.raw_host.decode("ascii")
+    place = f"[{host}]" if ":" in host else host
+    return origin_of(f"{url.scheme}://{place}" + ("" if url.port is None else f":{url.port}"))
+
+
+def _host_pattern(text: str) -> str:
+    """Raises `ValueError` for what would let in a whole top-level domain."""
+    bare = text.removeprefix("*.")
+    if not bare or set(bare) & set("*/:@ ") or (bare != text and "." not in bare):
+        raise ValueError(f"{text!r} is no host to send a token to: write api.acme.example or *.acme.example")
+    return text.lower()
+
+
+def _is_named(host: str, pattern: str) -> bool:
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
@@ -408,15 +438,6 @@ def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as e:
         raise ProviderError(f"cannot use {ca} as the target's `ca`: {e}", hint="name a PEM file with the certificates to trust") from e
-
-
-def _untrusted(error: BaseException | None) -> bool:
-    """Whether it was the certificate: the next try would be refused alike."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float:

@@ -27,6 +27,7 @@ from orgform.config.source import dump_yaml, parse_yaml
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Attributes, Attribution, Base, Change, Config, Live, Outcome, Plan, PlanBase, Remember
+from orgform.opening import soon
 from orgform.planning import PlanInputs, TargetState, make_plan
 from orgform.planning.diff import merge_patch
 from orgform.planning.scope import relabel
@@ -135,6 +136,7 @@ class Scenario:
             config_digest=config.digest,
             expired=config.expired,
             today=options.today,
+            soon=soon(date.fromisoformat(options.today)).isoformat(),
             until={**config.expired, **{a: d.until for a, d in config.desired.items() if d.until}},
             diagnostics=config.diagnostics,
         )
