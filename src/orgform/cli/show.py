@@ -93,7 +93,11 @@ def after_apply(screen: Screen, done: Report, made: Plan) -> None:
         return
     steps, waiting = len(made.manual_steps), len(made.waiting)
     if steps:
-        held = f", and {waiting:,} change{'' if waiting == 1 else 's'} of the API wait{'s' if waiting == 1 else ''} for that" if waiting else ""
+        held = (
+            f", and {waiting:,} change{'' if waiting == 1 else 's'} of the API wait{'s' if waiting == 1 else ''} for that"
+            if waiting
+            else ""
+        )
         screen.note(f"{steps:,} step{'' if steps == 1 else 's'} to do by hand{held}; `orgform plan --format markdown` makes a check-list.")
     for name, target in made.targets.items():
         if target.problem:
