@@ -40,7 +40,8 @@ def labelled(kind: str, labels: Mapping[Address, str], parent: str = "") -> dict
 def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[str, str], what: str = "one") -> dict[str, str]:
     """Id -> key. `given`: key -> id or name, as the target's options say; `labels`: key -> name, as the config does.
 
-    What was given by hand counts first, then an id that is the key itself, then the one name that is alike, then a slug of the name.
+    What was given by hand counts first, then an id that is the key itself, then the one name that is alike; all others get a slug of their
+    name, which may be the key of something in the config that is named otherwise now.
     Raises `ReadFailed` where a given name fits several: nobody could tell which one was meant.
     """
     known = sorted(things, key=lambda t: t.id)
@@ -59,7 +60,7 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
             fitting = [t for t in free if t.id == key] or [t for t in free if _same(t.name, name)]
             if len(fitting) == 1:
                 found[fitting[0].id] = key
-    taken = set(found.values()) | set(labels) | set(given)
+    taken = set(found.values())
     for thing in known:
         if thing.id not in found:
             key = slug(thing.name)
