@@ -122,14 +122,15 @@ def test_what_has_no_api_is_a_step_for_people_and_what_does_not_exist_is_said() 
     state = target(capabilities=Capabilities(kinds=able))
     live = {"site/y/main": {"name": "Main"}, "workspace/y": {}}
     made = plan({X: {"name": "X"}, "tag/y/t": {}, "workspace/y": {}}, live, live, state=state)
-    assert [(s.address, s.instructions, s.values, s.verify) for s in made.manual_steps] == [
+    assert [(s.address, s.instructions, s.why, s.values, s.verify) for s in made.manual_steps] == [
+        (X, "create the workspace X by hand", "fake has no API for that", {"name": "X"}, "the next plan reads it back"),
         (
             "site/y/main",
-            "delete the site Main by hand: fake has no API for that",
+            "delete the site Main by hand",
+            "fake has no API for that",
             {},
-            "the platform cannot be read here: look for yourself",
+            "nothing reads it back here: whoever did it attests it",
         ),
-        (X, "create the workspace X by hand: fake has no API for that", {"name": "X"}, "the next plan reads it back"),
     ]
     assert (made.changes, made.summary["manual"]) == ((), 2)
     assert [(d.code, d.address) for d in made.diagnostics] == [("ORG506", "tag/y/t")]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Change, ManualStep, Waiting
+from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting
 from orgform.planning.diff import fingerprint
 from orgform.planning.order import dependencies, references_between
 from orgform.planning.scope import TargetState
@@ -89,7 +89,8 @@ def _divided(change: Change, kind: Kind, target: TargetState) -> Divided:
     api = _restricted(change, lambda n: n not in hand)
     rest = _restricted(change, hand.__contains__)
     if rest and change.action == "create":  # what is created first is updated then
-        rest = replace(rest, action="update")
+        fields = tuple(FieldChange(name, change.origin) for name in _names(rest))
+        rest = replace(rest, action="update", before=dict.fromkeys(rest.after or {}), fields=fields)
     return Divided(api, rest)
 
 

@@ -4,12 +4,12 @@
     base.yaml       address -> attributes, as last applied; without the file nothing is known of that
     live.yaml       address -> {attributes, observed}
     options.yaml    today, env, only, destroy, allow, allow_destroy, protected, own_member, incomplete, moved_done, attributions,
-                    sign_in_verified_domain
+                    sign_in_verified_domain, platforms
     expected.yaml   the parts of the plan that matter; what is not written is not compared
 
 Invariant: every scenario converges. What the plan says is applied, in its order, to a live system that refuses whatever would leave a
 reference leading nowhere; the next plan is empty. A plan that a guard refuses is not applied. `ORGFORM_UPDATE_SCENARIOS=1` writes
-expected.yaml anew.
+expected.yaml anew. What is to be done by hand is done as the steps say, until no step is left.
 """
 
 from __future__ import annotations
@@ -26,12 +26,25 @@ from orgform.config import load_config
 from orgform.config.source import dump_yaml, parse_yaml
 from orgform.errors import ConfigInvalid
 from orgform.kinds import Kinds, load_kinds
-from orgform.model import Address, Attributes, Attribution, Base, Change, Config, Live, Outcome, Plan, PlanBase, Remember
+from orgform.model import (
+    Address,
+    Attributes,
+    Attribution,
+    Base,
+    Change,
+    Config,
+    Live,
+    ManualStep,
+    Outcome,
+    Plan,
+    PlanBase,
+    Remember,
+)
 from orgform.opening import soon
 from orgform.planning import PlanInputs, TargetState, make_plan
-from orgform.planning.diff import merge_patch
+from orgform.planning.diff import merge_patch, patched
 from orgform.planning.scope import relabel
-from orgform.providers.base import Capabilities, ProviderSpec
+from orgform.providers.base import Capabilities, KindCapability, ProviderSpec
 from orgform.testing.fake import FakeProvider, dangling
 
 UPDATE = "ORGFORM_UPDATE_SCENARIOS"
@@ -39,7 +52,8 @@ TODAY = "2026-11-20"
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """`options.yaml`. `protected`: what base remembers as protected; `incomplete`: kind -> why its read is incomplete."""
+    """`options.yaml`. `protected`: what base remembers as protected; `incomplete`: kind -> why its read is incomplete. `platforms`: name of
+    a provider, and of the target that has it -> kind -> what it can do; without it there is the provider `fake`, which can do all."""
 
     today: str = TODAY
     env: str | None = None
@@ -53,6 +67,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     moved_done: tuple[tuple[Address, Address], ...] = ()
     attributions: dict[Address, Attribution] = {}
     sign_in_verified_domain: bool = False
+    platforms: dict[str, dict[str, KindCapability]] = {}
 
 
 class MemoryRecorder:
@@ -63,6 +78,7 @@ class MemoryRecorder:
     def __init__(self, base: Mapping[Address, Base], plan: Plan, kinds: Kinds) -> None:
         self.base, self._kinds = dict(base), kinds
         self._protected = frozenset(plan.ledger.protect)
+        self._patch = plan.ledger.patch
         self._remember(plan.ledger)
 
     def _remember(self, ledger: Remember) -> None:
@@ -76,8 +92,11 @@ class MemoryRecorder:
                 continue
             if change.moved_from:
                 self.base = relabel(self.base, {change.moved_from: change.address}, self._kinds)
-            self.base.pop(change.address, None)
-            if change.after is not None:
+            known = self.base.pop(change.address, None)
+            if change.address in self._patch:
+                patch, kind = self._patch[change.address], self._kinds.of(change.address)
+                self.base[change.address] = Base(patched(known.attributes if known else {}, patch, kind), change.address in self._protected)
+            elif change.after is not None:
                 self.base[change.address] = Base(change.after, change.address in self._protected)
 
 
@@ -87,6 +106,8 @@ class Scenario:
     def __init__(self, folder: Path, kinds: Kinds | None = None) -> None:
         self.folder, self.kinds = folder, kinds or load_kinds()
         self.options = _options(_yaml(folder / "options.yaml"))
+        platforms = {name: Capabilities(kinds=kinds) for name, kinds in self.options.platforms.items()} or {"fake": Capabilities()}
+        self.specs = {name: _fake_spec(name, can) for name, can in platforms.items()}
         base, live = _yaml(folder / "base.yaml"), _yaml(folder / "live.yaml")
         self.base = None if base is None else {Address(a): Base(own or {}, a in self.options.protected) for a, own in base.items()}
         self.live = {Address(a): Live(r.get("attributes") or {}, r.get("observed") or {}) for a, r in (live or {}).items()}
@@ -96,8 +117,8 @@ class Scenario:
         return load_config(
             self.folder / "config",
             kinds=self.kinds,
-            specs={"fake": _fake_spec()}.get,
-            spec_names=lambda: ["fake"],
+            specs=self.specs.get,
+            spec_names=lambda: sorted(self.specs),
             today=date.fromisoformat(self.options.today),
             env=self.options.env,
         )
@@ -110,14 +131,18 @@ class Scenario:
         options = self.options
         targets = {
             name: TargetState(
-                provider="fake",
+                provider=target.provider,
                 system=provider.system,
                 kinds=frozenset(kind for kind, target in config.claims.items() if target == name),
                 problems=options.incomplete,
-                capabilities=replace(provider.capabilities, sign_in_verified_domain=options.sign_in_verified_domain),
+                capabilities=replace(
+                    provider.capabilities,
+                    sign_in_verified_domain=options.sign_in_verified_domain,
+                    kinds=self.specs[target.provider].capabilities.kinds,
+                ),
                 own_member=options.own_member,
             )
-            for name in config.targets
+            for name, target in config.targets.items()
         }
         return PlanInputs(
             desired=config.desired,
@@ -163,6 +188,8 @@ def outline(plan: Plan, kinds: Kinds) -> dict[str, Any]:
     """The parts of a plan that a scenario compares; empty ones are left out."""
     parts: dict[str, Any] = {
         "changes": [_change(change, kinds) for change in plan.changes],
+        "by hand": [_by_hand(step) for step in plan.manual_steps],
+        "waiting": {f"{w.change.action} {w.change.address}": list(w.waits_for) for w in plan.waiting},
         "guards": {v.guard: v.verdict for v in plan.guards},
         "refused": {v.guard: {"items": list(v.items), "override": v.override} for v in plan.refused},
         "gained": [_access(item) for item in plan.access.gained],
@@ -194,6 +221,18 @@ def _change(change: Change, kinds: Kinds) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part}
 
 
+def _by_hand(step: ManualStep) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        step.action: step.address,
+        "values": step.values,
+        "where": step.where,
+        "verify": step.verify,
+        "command": step.command,
+        "after": list(step.waits_for),
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
 def _access(item: Any) -> str:
     return f"{item.member}: {item.role} in {item.workspace or 'the company'} ({item.path})"
 
@@ -201,12 +240,32 @@ def _access(item: Any) -> str:
 def _converges(scenario: Scenario, config: Config, provider: FakeProvider, plan: Plan) -> None:
     base = _applied(scenario, provider, plan, scenario.base or {})
     again = scenario.plan(config, provider, base)
+    while plan.manual_steps:
+        for step in plan.manual_steps:
+            _do_by_hand(step, provider)
+        plan = scenario.plan(config, provider, base)
+        base = _applied(scenario, provider, plan, base)
+        again = scenario.plan(config, provider, base)
     if scenario.base is None and not again.refused:
         # What the config is authoritative for is only deleted once something is known of what was applied.
         base = _applied(scenario, provider, again, base)
         again = scenario.plan(config, provider, base)
-    left = {name: part for name, part in outline(again, scenario.kinds).items() if name in ("changes", "remember", "forget") and part}
+    left = {
+        name: part
+        for name, part in outline(again, scenario.kinds).items()
+        if name in ("changes", "by hand", "waiting", "remember", "forget") and part
+    }
     assert not left, "after apply the plan is not empty:\n" + encode_pretty(left).decode()
+
+
+def _do_by_hand(step: ManualStep, provider: FakeProvider) -> None:
+    """Exactly what the step says."""
+    if step.after is None:
+        provider.drop(step.address)
+        return
+    live = provider.resources.get(step.address, Live({}))
+    kind = provider.kinds.of(step.address)
+    provider.put(step.address, patched(live.attributes, merge_patch(step.before or {}, step.after, kind), kind))
 
 
 def _applied(scenario: Scenario, provider: FakeProvider, plan: Plan, base: Mapping[Address, Base]) -> dict[Address, Base]:
@@ -232,11 +291,11 @@ def _compare(folder: Path, actual: Mapping[str, Any]) -> None:
         assert found == part, f"{folder.name}: {name}\nexpected:\n{dump_yaml(part)}\nfound:\n{dump_yaml(found)}"
 
 
-def _fake_spec() -> ProviderSpec:
+def _fake_spec(name: str, capabilities: Capabilities) -> ProviderSpec:
     def no_target(_: Any) -> FakeProvider:
         raise NotImplementedError("a scenario opens no target")
 
-    return ProviderSpec("fake", "A live system in memory", {"type": "object", "properties": {}}, Capabilities(), no_target)
+    return ProviderSpec(name, "A live system in memory", {"type": "object", "properties": {}}, capabilities, no_target)
 
 
 def _options(raw: Any) -> Options:
