@@ -10,6 +10,7 @@ from orgform.model import (
     AccessDelta,
     AccessItem,
     Address,
+    Attested,
     Attribution,
     Change,
     Cost,
@@ -27,6 +28,7 @@ from orgform.model import (
     Report,
     Undoes,
     Unmanaged,
+    Waiting,
 )
 
 ACME = {"acme": PlanTarget("local", True, "local:acme.db")}
@@ -39,7 +41,8 @@ def doc(plan: Plan) -> dict[str, Any]:
 def make(**fields: Any) -> Plan:
     changes = fields.get("changes", ())
     summary = {action: sum(c.action == action for c in changes) for action in ("create", "update", "delete")}
-    summary |= {"manual": len(fields.get("manual_steps", ())), "unmanaged": len(fields.get("unmanaged", ()))}
+    summary |= {"manual": len(fields.get("manual_steps", ())), "waiting": len(fields.get("waiting", ()))}
+    summary |= {"unmanaged": len(fields.get("unmanaged", ()))}
     common = {"tool_version": "0.1.0", "config_digest": "sha256:00", "base": PlanBase("ledger", "12"), "targets": ACME, "summary": summary}
     return Plan(**{**common, **fields})
 
@@ -198,11 +201,27 @@ def everything() -> Plan:
             ManualStep(
                 "front",
                 Address("workspace/brand-x-eu"),
-                "Create the workspace in Front under Settings > Workspaces; the API cannot do it.",
-                {"name": "Brand X - EU", "color": "blue"},
-                "the next plan finds it by its name",
+                "create the workspace Brand X - EU by hand",
+                {"Name": "Brand X - EU", "Colour": "blue"},
+                "the next plan reads it back",
+                where="Settings > Company > Workspaces > Create workspace",
+                who="a company admin",
+                why="Front has no API for that",
+                note="workspaces count toward the plan's limit",
+            ),
+            ManualStep(
+                "front",
+                Address("membership/brand-x-eu/li@acme.com"),
+                "create the membership li@acme.com by hand",
+                {"Role": "Admin"},
+                "nothing reads it back here: whoever did it attests it",
+                command="orgform attest membership/brand-x-eu/li@acme.com --by EMAIL",
+                waits_for=(Address("workspace/brand-x-eu"), Address("member/li@acme.com")),
+                because=("it was attested by dana@acme.com, which ran out on 2026-11-01",),
             ),
         ),
+        waiting=(Waiting(create("inbox/brand-x-eu/main", "Main", name="Main"), (Address("workspace/brand-x-eu"),)),),
+        attested=(Attested("front", Address("membership/brand-x-us/li@acme.com"), "dana@acme.com", "2026-11-01", "2027-04-30", "OPS-12"),),
         unmanaged=tuple(Unmanaged("acme", Address(f"tag/brand-x-us/t{i}")) for i in range(14)),
         observed=(Observed("acme", Address("member/li@acme.com"), "status", "invited"),),
         access=AccessDelta(
@@ -272,7 +291,24 @@ def hostile() -> Plan:
             ),
             delete(f"tag/{evil}", evil, name=evil),
         ),
-        manual_steps=(ManualStep(evil, Address(evil), evil, {evil: evil}, evil),),
+        manual_steps=(
+            ManualStep(
+                evil,
+                Address(evil),
+                evil,
+                {evil: evil},
+                evil,
+                where=evil,
+                who=evil,
+                why=evil,
+                note=evil,
+                command=evil,
+                waits_for=(Address(evil), Address("tag/x")),
+                because=(evil,),
+            ),
+        ),
+        waiting=(Waiting(create(f"tag/{evil}", evil), (Address(evil),)),),
+        attested=(Attested(evil, Address(evil), evil, evil, evil, evil),),
         unmanaged=(Unmanaged(evil, Address(evil)),),
         observed=(Observed(evil, Address(evil), evil, evil),),
         access=AccessDelta(gained=(AccessItem(evil, evil, evil, evil),), lost=(AccessItem(evil, "", evil, "direct"),)),

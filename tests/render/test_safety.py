@@ -17,6 +17,7 @@ from orgform.model import (
     AccessDelta,
     AccessItem,
     Address,
+    Attested,
     Attribution,
     Change,
     Cost,
@@ -30,6 +31,7 @@ from orgform.model import (
     PlanTarget,
     Report,
     Unmanaged,
+    Waiting,
 )
 from orgform.render import csv, github, html, markdown, text
 from tests.render.plans import make
@@ -116,10 +118,26 @@ CHANGES = st.builds(
 )
 ACCESS = st.lists(st.builds(AccessItem, WORDS, WORDS, WORDS, WORDS), max_size=4).map(tuple)
 GUARDS = st.builds(GuardVerdict, WORDS, st.sampled_from(["passed", "refused"]), WORDS, st.lists(WORDS, max_size=3).map(tuple), WORDS, WORDS)
+STEPS = st.builds(
+    ManualStep,
+    WORDS,
+    ADDRESSES,
+    WORDS,
+    ATTRIBUTES,
+    WORDS,
+    where=WORDS,
+    who=WORDS,
+    why=WORDS,
+    note=WORDS,
+    command=WORDS,
+    waits_for=st.lists(ADDRESSES, max_size=2).map(tuple),
+)
 PLANS = st.fixed_dictionaries(
     {
         "changes": st.lists(CHANGES, max_size=3).map(tuple),
-        "manual_steps": st.lists(st.builds(ManualStep, WORDS, ADDRESSES, WORDS, ATTRIBUTES, WORDS), max_size=2).map(tuple),
+        "manual_steps": st.lists(STEPS, max_size=2).map(tuple),
+        "waiting": st.lists(st.builds(Waiting, CHANGES, st.lists(ADDRESSES, max_size=2).map(tuple)), max_size=2).map(tuple),
+        "attested": st.lists(st.builds(Attested, WORDS, ADDRESSES, WORDS, WORDS, WORDS, WORDS), max_size=2).map(tuple),
         "unmanaged": st.lists(st.builds(Unmanaged, WORDS, ADDRESSES), max_size=2).map(tuple),
         "observed": st.lists(st.builds(Observed, WORDS, ADDRESSES, WORDS, PLAIN), max_size=2).map(tuple),
         "access": st.builds(AccessDelta, ACCESS, ACCESS),

@@ -69,7 +69,7 @@ def parted(ordered: Sequence[Change], targets: Mapping[str, TargetState], kinds:
                 patch[division.api.address] = division.api.after or {}
         if division.hand:
             first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
-            own = (division.api.address,) if division.api else ()
+            own = (division.api.address,) if division.api and division.api.action == "create" else ()
             steps.append(_step(division.hand, kinds.of(division.hand.address), targets[division.hand.target], (*first, *own)))
     return Parted(tuple(changes), tuple(waiting), tuple(steps), patch)
 

@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orgform.render import frames
+from orgform.render import frames, steps
 from orgform.render.undone import LABELS, LEFT_NOTE, label_of, left_alone, left_by, left_field, losses, undo_remarks, undo_words
 from orgform.render.values import Line, show
 from orgform.render.view import (
@@ -123,6 +123,7 @@ def _plan(doc: Doc) -> Iterator[str]:
     yield from _listed(
         "Worth knowing", "", [f"{_address(o)} {esc(o.get('attribute', ''))} {esc(_bare(o.get('value')))}" for o in rows(doc, "observed")]
     )
+    yield from _listed(steps.attested_heading(doc), steps.ATTESTED, list(map(esc, steps.attested(doc))))
     if found := rows(doc, "diagnostics"):
         yield _block(f"Remarks ({len(found)})", "", f"<pre>{_lines(frames.diagnostics(found, color=False, width=100))}</pre>", opened=True)
     passed = guards(doc, "passed")
@@ -219,20 +220,19 @@ def _left_item(item: Doc) -> str:
 
 
 def _manual(doc: Doc) -> Iterator[str]:
-    steps = rows(doc, "manual_steps")
-    if steps:
-        body = "".join(
-            f'<div class="change">{_address(s)}<p>{esc(s.get("instructions", ""))}</p>{_values(s.get("values") or {})}'
-            + (f'<div class="why">done when: {esc(s["verify"])}</div>' if s.get("verify") else "")
-            + "</div>"
-            for s in steps
-        )
-        yield _block(f"To do by hand ({len(steps)})", "the platform has no API for it", body, opened=True)
+    found = steps.steps(doc)
+    if found:
+        yield _block(steps.heading(doc), steps.NOTE, "".join(map(_step, found)), opened=True)
+    yield from _listed(steps.waiting_heading(doc), "an apply does them once the steps are done", list(map(esc, steps.waiting(doc))))
 
 
-def _values(values: Mapping[str, Any]) -> str:
-    listed = "".join(f"<tr><td>{esc(name)}</td><td>{esc(show(value))}</td></tr>" for name, value in values.items())
-    return f'<table class="v">{listed}</table>' if listed else ""
+def _step(step: steps.Step) -> str:
+    listed = "".join(f"<tr><td>{esc(name)}</td><td>{esc(value)}</td></tr>" for name, value in step.values)
+    table = f'<table class="v">{listed}</table>' if listed else ""
+    facts = "".join(f'<div class="why">{esc(name)}: {esc(text)}</div>' for name, text in step.facts)
+    command = f'<div class="why"><code>{esc(step.command)}</code></div>' if step.command else ""
+    address = _address({"address": step.address, "target": step.target})
+    return f'<div class="change"><b>{step.number}. {esc(step.title)}</b> {address}{table}{facts}{command}</div>'
 
 
 def _access(doc: Doc) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from orgform.codec import Struct
 from orgform.render import drift as drifts
-from orgform.render import frames, tables
+from orgform.render import frames, steps, tables
 from orgform.render.text import Page
 from orgform.render.undone import LEFT_NOTE, left_alone, undo_remarks, undo_words
 from orgform.render.view import (
@@ -151,11 +151,13 @@ def _plan(doc: Doc, per_kind: int) -> Iterator[Block]:
         yield _section(section, page)
     if left := list(page.left(doc))[1:]:
         yield _details(f"Left alone ({len(left_alone(doc)):,}): {LEFT_NOTE}", tuple(left), "", " open")
-    yield from _folded(f"To do by hand ({len(rows(doc, 'manual_steps'))})", list(page.manual(doc))[1:])
+    yield from _steps(doc)
+    yield from _folded(steps.waiting_heading(doc), steps.waiting(doc))
     yield from _gained(doc, per_kind)
     yield from _folded(f"Costs money ({len(rows(doc, 'costs'))})", list(page.costs(doc))[1:])
     yield from _folded(f"Unmanaged ({len(rows(doc, 'unmanaged')):,})", list(page.unmanaged(doc))[1:])
     yield from _folded(f"Worth knowing ({len(rows(doc, 'observed')):,})", list(page.observed(doc))[1:])
+    yield from _folded(steps.attested_heading(doc), steps.attested(doc))
     yield from _folded(f"Remarks ({len(rows(doc, 'diagnostics'))})", list(page.notes(doc)))
     yield Block(_footer(doc))
 
@@ -219,6 +221,18 @@ def _persons(listed: Sequence[Any], symbol: str, limit: int) -> tuple[str, ...]:
         who = f"{clean(person.name)} {clean(person.member)}" if person.name else clean(person.member)
         found.append(f"{symbol} {who}: " + "; ".join(grant(role, path, where, limit) for (role, path), where in person.grants.items()))
     return tuple(found)
+
+
+def _steps(doc: Doc) -> Iterator[Block]:
+    """A check-list."""
+    lines: list[str] = []
+    for step in steps.steps(doc):
+        lines.append(f"- [ ] **{words(step.title)}** {code(step.address)}")
+        lines += [f"  - {words(name)}: {code(value)}" for name, value in step.values]
+        lines += [f"  - {words(name)}: {words(text)}" for name, text in step.facts]
+        lines += [f"  - {code(step.command)}"] if step.command else []
+    if lines:
+        yield Block(f"### {words(steps.heading(doc))}\n", tuple(lines))
 
 
 def _folded(title: str, lines: Sequence[str]) -> Iterator[Block]:

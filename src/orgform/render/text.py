@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orgform.render import steps
 from orgform.render.frames import diagnostics, validation
 from orgform.render.history import history
 from orgform.render.tables import access, providers, report
@@ -55,9 +56,10 @@ def plan(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
         *(page.section(s) for s in sections(doc, PER_KIND)),
         page.left(doc),
         page.manual(doc),
+        page.waiting(doc),
         *(() if quiet else (page.access(doc),)),
         page.guards(doc),
-        *(() if quiet else (page.costs(doc), page.unmanaged(doc), page.observed(doc), page.notes(doc))),
+        *(() if quiet else (page.costs(doc), page.unmanaged(doc), page.observed(doc), page.attested(doc), page.notes(doc))),
         page.tail(doc),
     ]
     return "\n".join("\n".join(lines) + "\n" for lines in map(list, blocks) if lines)
@@ -208,21 +210,34 @@ class Page:
             yield f"      override: {clean(item['override'])}"
 
     def manual(self, doc: Doc) -> Iterator[str]:
-        steps = rows(doc, "manual_steps")
-        if not steps:
+        found = steps.steps(doc)
+        if not found:
             return
-        yield from self.title(f"To do by hand ({len(steps):,})", "the platform has no API for it")
-        for step in steps:
-            yield f"  * {clean(step.get('address', ''))}{self.where(step)}"
-            if self.quiet:
-                continue
-            yield from hang("      ", clean(step.get("instructions", "")), self.width)
-            values = step.get("values") or {}
-            column = min(max((width_of(clean(k)) for k in values), default=0), self.width // 2 - 10)
-            for name, value in values.items():
-                yield from hang(pad(f"        {clean(name)}", 8 + column) + "  ", show(value), self.width)
-            if step.get("verify"):
-                yield from hang("      done when: ", clean(step["verify"]), self.width)
+        yield from self.title(steps.heading(doc), steps.NOTE)
+        for step in found:
+            where = f"  [in {step.target}]" if self.many_targets else ""
+            yield f"  {step.number}. {step.title}  {step.address}{where}"
+            if not self.quiet:
+                yield from self.step(step)
+
+    def step(self, step: steps.Step) -> Iterator[str]:
+        column = min(max((width_of(name) for name, _ in step.values), default=0), self.width // 2 - 10)
+        for name, value in step.values:
+            yield from hang(pad(f"       {name}", 7 + column) + "  ", value, self.width)
+        for name, text in step.facts:
+            yield from hang(pad(f"     {name}:", 18), text, self.width)
+        if step.command:
+            yield f"     {step.command}"
+
+    def waiting(self, doc: Doc) -> Iterator[str]:
+        if listed := steps.waiting(doc):
+            yield from self.title(steps.waiting_heading(doc), "an apply does them once the steps are done")
+            yield from self.few(listed, UNMANAGED)
+
+    def attested(self, doc: Doc) -> Iterator[str]:
+        if listed := steps.attested(doc):
+            yield from self.title(steps.attested_heading(doc), steps.ATTESTED)
+            yield from self.few(listed, NOTES)
 
     def where(self, item: Doc) -> str:
         return f"  [in {clean(item.get('target', ''))}]" if self.many_targets else ""

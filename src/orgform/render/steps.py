@@ -1,0 +1,100 @@
+"""What people are to do by hand, arranged for reading: numbered, each with what waits for it. Shared by all human formats.
+
+Invariant: nothing of a step is folded away; the values stand exactly as they are to be entered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orgform.codec import Struct
+from orgform.render.values import show
+from orgform.render.view import Doc, rows
+from orgform.render.words import clean, count, listing
+
+NOTE = "no API does it"
+ATTESTED = "somebody's word, which nothing verifies"
+
+
+class Step(Struct, frozen=True):
+    """`values`: what to enter, under the platform's words; `facts`: where, who, why...; `command`: what attests it."""
+
+    number: int
+    title: str
+    address: str
+    target: str
+    values: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+
+def steps(doc: Doc) -> list[Step]:
+    waiting = rows(doc, "waiting")
+    listed = rows(doc, "manual_steps")
+    at = {str(step.get("address")): number for number, step in enumerate(listed, 1)}
+    return [_step(number, step, at, waiting) for number, step in enumerate(listed, 1)]
+
+
+def _step(number: int, step: Doc, at: dict[str, int], waiting: Sequence[Doc]) -> Step:
+    address = str(step.get("address", ""))
+    then = [w.get("change") or {} for w in waiting if address in (w.get("waits_for") or ())]
+    first = [_named(a, at) for a in step.get("waits_for") or ()]
+    facts = (
+        ("where", clean(step.get("where") or "")),
+        ("who", clean(step.get("who") or "")),
+        ("why", clean(step.get("why") or "")),
+        ("first", listing(first) if first else ""),
+        ("because", "; ".join(map(clean, step.get("because") or ()))),
+        ("mind", clean(step.get("note") or "")),
+        ("then by API", _then(then)),
+        ("done when", clean(step.get("verify") or "")),
+    )
+    values = tuple(
+        (clean(name), clean(value) if isinstance(value, str) else show(value)) for name, value in (step.get("values") or {}).items()
+    )
+    title = clean(step.get("instructions") or "").removesuffix(" by hand")
+    told = tuple((name, text) for name, text in facts if text)
+    return Step(
+        number, title[:1].upper() + title[1:], clean(address), clean(step.get("target", "")), values, told, clean(step.get("command") or "")
+    )
+
+
+def _named(address: str, at: dict[str, int]) -> str:
+    return f"step {at[address]}" if address in at else clean(address)
+
+
+def _then(changes: Sequence[Doc]) -> str:
+    shown = [f"{c.get('action')} {clean(c.get('address', ''))}" for c in changes[:5]]
+    more = [f"{len(changes) - len(shown):,} more"] if len(changes) > len(shown) else []
+    return f"{listing([*shown, *more])}, by the apply after it" if shown else ""
+
+
+def waiting(doc: Doc) -> list[str]:
+    """A line for each change of the API that waits."""
+    return [
+        f"{(w.get('change') or {}).get('action', '')} {clean((w.get('change') or {}).get('address', ''))}: after "
+        f"{listing(clean(a) for a in w.get('waits_for') or ())}"
+        for w in rows(doc, "waiting")
+    ]
+
+
+def attested(doc: Doc) -> list[str]:
+    """A line for each word that counts."""
+    return [
+        f"{clean(a.get('address', ''))}: by {clean(a.get('by', ''))} on {clean(a.get('given', ''))}, until {clean(a.get('expires', ''))}"
+        + (f" ({clean(a['evidence'])})" if a.get("evidence") else "")
+        for a in rows(doc, "attested")
+    ]
+
+
+def heading(doc: Doc) -> str:
+    """`To do by hand (2)`"""
+    return f"To do by hand ({len(rows(doc, 'manual_steps')):,})"
+
+
+def waiting_heading(doc: Doc) -> str:
+    return f"Waiting for steps ({count(len(rows(doc, 'waiting')), 'change')})"
+
+
+def attested_heading(doc: Doc) -> str:
+    return f"Attested ({len(rows(doc, 'attested')):,})"
