@@ -65,7 +65,7 @@ def soon(day: date) -> date:
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path | None:
-    """The user's cache folder for parsed configs; `ORGFORM_CACHE` moves it, and empty switches it off."""
+    """The user's cache folder, for parsed configs and used-up quotas; `ORGFORM_CACHE` moves it, and empty switches it off."""
     if "ORGFORM_CACHE" in environ:
         return Path(environ["ORGFORM_CACHE"]) if environ["ORGFORM_CACHE"] else None
     if sys.platform == "darwin":
@@ -93,7 +93,8 @@ def opened_targets(
     """`run`: of an apply, so that the live systems know which one wrote."""
     from orgform.targets import Opening, open_targets
 
-    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm, run, options.reserve)
+    cache = cache_folder(os.environ)
+    opening = Opening(options.folder, load_kinds(), ledger, options.max_wait, options.allow_target, confirm, run, options.reserve, cache)
     with open_targets(config, options.targets, opening) as targets:
         yield targets
 

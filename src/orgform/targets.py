@@ -60,6 +60,7 @@ class Opening(Struct, frozen=True):
     confirm: Confirm | None = None
     run: str = ""
     reserve: float = 0.0
+    cache: Path | None = None
 
 
 class Opened(dict[str, OpenTarget]):
@@ -155,6 +156,10 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
         known = _labels(((a, b.attributes) for a, b in (base or {}).items()), opening.kinds)
         return known | _labels(((a, d.attributes) for a, d in config.desired.items()), opening.kinds)
 
+    def known(system: str) -> frozenset[Address]:
+        base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
+        return frozenset((*config.desired, *(base or ())))
+
     with shown_without_secrets():
         context = TargetContext(
             name=target.name,
@@ -167,6 +172,8 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
             reserve=opening.reserve,
             roles=RoleNames(spec.roles, target.roles),
             labels=labels,
+            known=known,
+            cache=opening.cache,
         )
         provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)

@@ -9,7 +9,7 @@ Invariant: a provider never plans. It reads everything of a kind or says that it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -302,6 +302,10 @@ class TargetContext(Struct, frozen=True):
     roles: RoleNames = RoleNames(Roles(), {})
     #: system -> what was last applied there and the config call their resources: pairs what a platform knows by a name with an address
     labels: Callable[[str], Mapping[Address, str]] = lambda system: {}
+    #: system -> everything that the config wants or base has, for a platform that lists nothing: what is not asked for by name is not seen
+    known: Callable[[str], Collection[Address]] = lambda system: ()
+    #: the user's cache folder, for what is worth keeping between runs and may get lost; None: nothing is kept
+    cache: Path | None = None
 
 
 class ProviderSpec(Struct, frozen=True):

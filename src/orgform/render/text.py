@@ -216,7 +216,7 @@ class Page:
         yield from self.title(steps.heading(doc), steps.NOTE)
         for step in found:
             where = f"  [in {step.target}]" if self.many_targets else ""
-            yield f"  {step.number}. {step.title}  {step.address}{where}"
+            yield from hang(f"  {step.number}. ", f"{step.title}  {step.address}{where}", self.width)
             if not self.quiet:
                 yield from self.step(step)
 
