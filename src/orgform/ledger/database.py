@@ -206,7 +206,9 @@ class SqliteFile(Database):
                 return LedgerError(f"the ledger {self.name} {problem}", hint=hint)
         if isinstance(error, OSError):
             return LedgerError(f"the ledger {self.name} cannot be opened: {error.strerror or text}", hint=f"check the path, or {ELSEWHERE}")
-        return LedgerError(f"the ledger {self.name} failed: {text}", hint="run it again; if that persists, check the disk: its room, quota and health")
+        return LedgerError(
+            f"the ledger {self.name} failed: {text}", hint="run it again; if that persists, check the disk: its room, quota and health"
+        )
 
 
 # What SQLite says where it cannot make the shared memory of the write-ahead log, for lack of rights or of room.
