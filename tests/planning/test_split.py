@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from orgform.codec import replace
 from orgform.kinds import load_kinds
-from orgform.model import Address, Attributes, Base, Change, Desired, Lifecycle, Live, Move, Outcome, Part, Plan
+from orgform.model import AccessItem, Address, Attributes, Base, Change, Desired, Lifecycle, Live, Move, Outcome, Part, Plan
 from orgform.planning import PlanInputs, judge_again, make_plan
 from orgform.planning.access import AccessChange
 from orgform.planning.order import dependencies, ordered
@@ -60,14 +60,11 @@ def apply(plan: Plan, system: FakeProvider, base: dict[Address, Any]) -> tuple[d
     return recorder.base, done
 
 
-def lowered(live: dict[Address, Attributes], plan: Plan) -> list[tuple[str, str]]:
-    """(member, scope) where somebody can do less after the plan."""
+def lowered(live: dict[Address, Attributes], plan: Plan) -> list[AccessItem]:
+    """What somebody loses without having as much or more by the same path."""
     change = AccessChange(live, {}, plan.changes, KINDS)
-    found = []
-    for member in {item.member for item in plan.access.lost}:
-        before, after = change.strongest(member)
-        found += [(member, scope) for scope, role in before.items() if after.get(scope) != role and change.lowered(role, after.get(scope))]
-    return found
+    gained = {(item.member, item.workspace, item.path): item.role for item in plan.access.gained}
+    return [item for item in plan.access.lost if change.lowered(item.role, gained.get((item.member, item.workspace, item.path)))]
 
 
 @PROFILE
@@ -232,8 +229,8 @@ def test_what_is_so_already_is_remembered_with_the_first_part_and_protection_wit
 def test_what_people_are_to_delete_is_a_step_of_the_second_part() -> None:
     by_hand = KindCapability(read="api", create="manual", update="manual", delete="manual")
     state = target(capabilities=Capabilities(kinds={"tag": by_hand, **{k: KindCapability() for k in load_kinds() if k != "tag"}}))
-    live = {"workspace/x": {}, "tag/x/old": {}}
-    desired = {"workspace/x": {}, "tag/x/new": {}}
+    live: dict[str, Attributes] = {"workspace/x": {}, "tag/x/old": {}}
+    desired: dict[str, Attributes] = {"workspace/x": {}, "tag/x/new": {}}
     whole, additive, destructive = parts(inputs({**BASE, **desired}, {**BASE, **live}, {**BASE, **live}, state=state))
     assert [s.address for s in additive.manual_steps] == ["tag/x/new"] and additive.summary["manual"] == 1
     assert [s.address for s in destructive.manual_steps] == ["tag/x/old"] and destructive.summary["manual"] == 1

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 def command(out: Path | None, into: Path | None, base: str | None, destroy: bool, detailed_exitcode: bool, **values: Any) -> int:
     """Show exactly what an apply would change, who gains or loses access by it, and what was changed outside. Changes nothing.
 
+    With --split-by-risk what deletes, or takes something away, is a plan of its own, for somebody to approve: apply it last.
+
     Exits 0; 2 with --detailed-exitcode when there are changes; 3 when the config is invalid; 4 when a guard refuses.
     """
     from orgform import app
@@ -70,8 +72,10 @@ def _tell_parts(paper: Screen, parts: Split) -> None:
     for name, part, file in told:
         count = f"{len(part.changes):,}" if part.changes else "no"
         changes = f"{count} {name} change{'' if len(part.changes) == 1 else 's'}"
-        after = f"refused by {guards(part)}" if part.refused else f"`orgform apply {file}` applies it"
+        after = f"refused by {guards(part)}" if part.refused else f"`orgform apply {file}` applies it" if part.changes else "nothing to do"
         paper.note(f"Saved {changes} in {file}: {after}.")
+    if parts.whole.refused and parts.additive.changes and not parts.additive.refused:
+        paper.note("No guard speaks against the additive part: it can be applied by itself.")
 
 
 def _code(made: Plan, paper: Screen, detailed: bool) -> int:
