@@ -24,7 +24,7 @@ class Site:
 
     def __init__(self, server: RunningServer) -> None:
         self.server, self.client = server, client_of(server)
-        self.they, self.we, self.reader = (server.token(c, s) for c, s in (("they", "write"), ("we", "write"), ("we", "read")))
+        self.they, self.we, self.reader = server.token("they", "write"), server.token("we", "write"), server.token("we", "read")
         for token, paths in ((self.they, THEIRS), (self.we, OURS)):
             for path in paths:
                 collection, _, key = path.partition("/")
