@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from orgform.config.files import ENVIRONMENTS, MAX_CSV, MAX_YAML, FileProblem, Files, FolderFiles, Listing, is_config_name
+from orgform.config.files import ENVIRONMENTS, MAX_CSV, MAX_YAML, FileProblem, Files, FolderFiles, Listing, is_config_name, is_within
 from orgform.errors import OrgformError
 
 
@@ -82,6 +82,9 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     drafts: dict[Path, Path] = {}
     path = folder
     try:
+        out = next((folder / name for name in files if not is_within(folder, folder / name)), None)
+        if out:
+            raise OrgformError(f"{out} leads out of {folder}, so nothing was written", hint="remove the link")
         for name, text in files.items():
             path = (folder / name).resolve()  # a link stays one
             drafts[path] = _draft(path, text)

@@ -39,7 +39,7 @@ def read_plan(path: Path, kinds: Kinds) -> Plan:
         raise PlanFileInvalid(f"{path} was made by orgform {_shown(head.tool_version)}, this is {__version__}", hint=AGAIN)
     try:
         plan = Plan.from_json(data)
-    except (DecodeError, RecursionError) as error:
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PlanFileInvalid(f"the plan file {path} is damaged: {_shown(error)}", hint=AGAIN) from None
     problem = problem_of(plan, kinds)
     if problem:
