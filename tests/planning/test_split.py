@@ -131,6 +131,16 @@ def test_what_creates_changes_or_gives_comes_first_and_what_deletes_or_takes_lat
     assert additive.part and additive.part.name == "additive" and not additive.part.first
 
 
+def test_a_grant_is_judged_by_what_its_role_is_until_the_destructive_part_is_applied() -> None:
+    """The role is going to be less than admin; before that, to be admin in its place takes what it has besides."""
+    role: Attributes = {"scope": "workspace", "permissions": ["p"]}
+    live = {"role/high": {**role, "extends": "admin"}, "workspace/x": {}, ALICE: {}, "membership/x/alice@acme.com": {"role": "high"}}
+    desired = {**live, "role/high": {**role, "extends": "viewer"}, "membership/x/alice@acme.com": {"role": "admin"}, BOB: {}}
+    _, additive, destructive = of(desired, live)
+    assert steps(additive) == [f"create {BOB}"]
+    assert sorted(steps(destructive)) == ["update membership/x/alice@acme.com", "update role/high"]
+
+
 def test_a_rename_is_additive_and_what_goes_under_the_new_name_needs_it() -> None:
     live = {"workspace/old": {}, ALICE: {}, "membership/old/alice@acme.com": {"role": "viewer"}}
     given_ = inputs(
