@@ -34,6 +34,7 @@ __all__ = [
     "Listener",
     "Options",
     "Progress",
+    "Split",
     "Validation",
     "access",
     "apply",
@@ -46,6 +47,7 @@ __all__ = [
     "init",
     "load_plan",
     "plan",
+    "plan_by_risk",
     "plan_undo",
     "providers",
     "schema",
@@ -91,6 +93,43 @@ def plan(
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         made = plan_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)[0]
     return signed(made, key) if key else made
+
+
+class Split(Struct, frozen=True):
+    """A plan and its two parts. `files`: where the additive and the destructive one were written."""
+
+    whole: Plan
+    additive: Plan
+    destructive: Plan
+    files: tuple[Path, Path]
+
+
+def plan_by_risk(
+    options: Options,
+    into: Path,
+    *,
+    base: str | None = None,
+    destroy: bool = False,
+    listen: Listener | None = None,
+    confirm: Confirm | None = None,
+) -> Split:
+    """As `plan`, and writes it as two: `additive.plan.json`, to be applied first, and `destructive.plan.json`, each signed where
+    `ORGFORM_PLAN_KEY` is set. `into`: a folder, made where it is missing. Both files are written always, or none; raises `OrgformError`
+    where they cannot be, before anything is asked of a live system."""
+    from orgform.folders import check_folder, write_files
+    from orgform.planning.split import split
+    from orgform.running import judged_now
+    from orgform.signing import key_of, signed
+
+    key = key_of(os.environ)
+    names = ("additive.plan.json", "destructive.plan.json")
+    check_folder(into, names)
+    config = load(options, load_kinds())
+    with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
+        inputs, made, _ = judged_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
+    plans = [signed(p, key) if key else p for p in (made, *split(made, inputs, load_kinds()))]
+    write_files(into, {name: part.to_json().decode() for name, part in zip(names, plans[1:], strict=True)})
+    return Split(plans[0], plans[1], plans[2], (into / names[0], into / names[1]))
 
 
 def apply(

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from orgform.codec import Struct
-from orgform.errors import OrgformError
+from orgform.errors import LedgerError, OrgformError
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
 from orgform.planning.order import dependencies
@@ -263,11 +263,20 @@ class _Run:
             return
         changes = [self._changes[n] for n in news]
         before = {c.address: found for c in changes if (found := self._judge.before(c)) is not None}
-        self._recorder.record([(self._changes[n], self._settled[n]) for n in news], before)
+        try:
+            self._recorder.record([(self._changes[n], self._settled[n]) for n in news], before)
+        except LedgerError as error:
+            raise self._unrecorded(error) from error
         known = len(self._settled) - len(news)
         for count, n in enumerate(news, known + 1):
             if self._listen:
                 self._listen(count, len(self._changes), self._settled[n])
+
+    def _unrecorded(self, error: LedgerError) -> LedgerError:
+        """Says what has been done all the same: it is found again by whoever looks."""
+        done = sum(o.status == "done" for o in self._settled.values())
+        told = f"{done} of {len(self._changes)} changes were known to be done by then"
+        return LedgerError(f"{error.message}; {told}", hint=f"{error.hint}; it looks at the live system anew and does what is missing")
 
     @property
     def _halted(self) -> bool:

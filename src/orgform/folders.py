@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from orgform.config.files import ENVIRONMENTS, MAX_CSV, MAX_YAML, FileProblem, Files, FolderFiles, Listing, is_config_name
+from orgform.config.files import ENVIRONMENTS, MAX_CSV, MAX_YAML, FileProblem, Files, FolderFiles, Listing, is_config_name, is_within
 from orgform.errors import OrgformError
 
 
@@ -63,6 +63,18 @@ def _overlay_names(env: str | None) -> list[str]:
     return [f"{ENVIRONMENTS}/{env}{ending}" for ending in (".yaml", ".yml")] if env else []
 
 
+def check_folder(folder: Path, names: Iterable[str] = ()) -> None:
+    """Whether these files could be written below `folder`, as far as rights tell; nothing is made. Raises `OrgformError`."""
+    there = next((p for p in (folder, *folder.absolute().parents) if p.exists()), folder)
+    occupied = next((folder / name for name in names if (folder / name).is_dir()), None)
+    if not there.is_dir():
+        raise OrgformError(f"{there} is a file, so nothing can be written below it", hint="name another folder")
+    if occupied:
+        raise OrgformError(f"{occupied} is a folder, so no file can be written there", hint="name another folder, or take that one away")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OrgformError(f"nothing can be written into the folder {there}", hint="check its rights, or name another folder")
+
+
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Writes them below `folder`, which is made where it is missing. Raises `OrgformError`; then none of them was replaced, but where
     the very last step failed for one of several.
@@ -70,6 +82,9 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     drafts: dict[Path, Path] = {}
     path = folder
     try:
+        out = next((folder / name for name in files if not is_within(folder, folder / name)), None)
+        if out:
+            raise OrgformError(f"{out} leads out of {folder}, so nothing was written", hint="remove the link")
         for name, text in files.items():
             path = (folder / name).resolve()  # a link stays one
             drafts[path] = _draft(path, text)

@@ -333,6 +333,15 @@ class Undoes(Struct, frozen=True):
     not_done: int = 0
 
 
+class Part(Struct, frozen=True):
+    """Which part of a plan that was split by risk. `needs`: change -> the changes of the other part that must have been done before it;
+    `first`: these, as they stand there."""
+
+    name: Literal["additive", "destructive"]
+    first: tuple[Change, ...] = ()
+    needs: dict[Address, tuple[Address, ...]] = {}
+
+
 class Plan(Struct, frozen=True):
     """The ordered changes with everything needed to judge and to apply them; the JSON document `orgform.plan/1`."""
 
@@ -358,6 +367,8 @@ class Plan(Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
     #: the run that this plan takes back, where it is an undo
     undoes: Undoes | None = None
+    #: where it is only a part of what was planned
+    part: Part | None = None
     format: Literal["orgform.plan/1"] = PLAN_FORMAT
     signature: str | None = None
 

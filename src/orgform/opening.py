@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,8 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: F
 
 
 def today(options: Options) -> date:
-    """The day that `until` is judged by: what was asked for, else the one where this runs."""
-    return options.today or date.today()
+    """The day that `until` is judged by: what was asked for, else today in UTC, so that every machine judges alike."""
+    return options.today or datetime.now(UTC).date()
 
 
 def soon(day: date) -> date:

@@ -13,7 +13,7 @@ from orgform.codec import Struct
 
 
 class Options(Struct, frozen=True):
-    """What the common options choose. `today`: the day `until` is judged by (None: the real one).
+    """What the common options choose. `today`: the day `until` is judged by (None: today in UTC).
 
     `reserve`: percent of a live system's quota that is left to others.
 

@@ -15,6 +15,7 @@ from orgform.errors import PlanFileInvalid
 from orgform.kinds import Kinds
 from orgform.model import PLAN_FORMAT, Plan, kind_of, parts_of
 
+LONGEST = 300
 AGAIN = "make it again with `orgform plan -o FILE`"
 
 
@@ -31,19 +32,25 @@ def read_plan(path: Path, kinds: Kinds) -> Plan:
     except OSError as error:
         raise PlanFileInvalid(f"the plan file {path} cannot be read: {error.strerror}", hint=AGAIN) from None
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PlanFileInvalid(f"{path} is not a plan file: {error}", hint=AGAIN) from None
+        raise PlanFileInvalid(f"{path} is not a plan file: {_shown(error)}", hint=AGAIN) from None
     if head.format != PLAN_FORMAT:
-        raise PlanFileInvalid(f"{path} has the format {head.format!r}, this version reads {PLAN_FORMAT!r}", hint=AGAIN)
+        raise PlanFileInvalid(f"{path} has the format {_shown(head.format)!r}, this version reads {PLAN_FORMAT!r}", hint=AGAIN)
     if head.tool_version != __version__:
-        raise PlanFileInvalid(f"{path} was made by orgform {head.tool_version}, this is {__version__}", hint=AGAIN)
+        raise PlanFileInvalid(f"{path} was made by orgform {_shown(head.tool_version)}, this is {__version__}", hint=AGAIN)
     try:
         plan = Plan.from_json(data)
-    except (DecodeError, RecursionError) as error:
-        raise PlanFileInvalid(f"the plan file {path} is damaged: {error}", hint=AGAIN) from None
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PlanFileInvalid(f"the plan file {path} is damaged: {_shown(error)}", hint=AGAIN) from None
     problem = problem_of(plan, kinds)
     if problem:
-        raise PlanFileInvalid(f"the plan file {path} is damaged: {problem}", hint=AGAIN)
+        raise PlanFileInvalid(f"the plan file {path} is damaged: {_shown(problem)}", hint=AGAIN)
     return plan
+
+
+def _shown(said: object) -> str:
+    """Words of a file that anybody may have written: printable, and not endless."""
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(said))
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def problem_of(plan: Plan, kinds: Kinds) -> str:
@@ -57,6 +64,7 @@ def problem_of(plan: Plan, kinds: Kinds) -> str:
         if (change.action == "create") is not (change.before is None) or (change.action == "delete") is not (change.after is None):
             return f"the {change.action} of {change.address} does not fit its before and after"
     named = [*(c.address for c in plan.changes), *(c.moved_from for c in plan.changes if c.moved_from)]
+    named += [c.address for c in plan.part.first] if plan.part else []
     named += [*plan.ledger.remember, *plan.ledger.forget, *plan.ledger.patch, *(a for m in plan.ledger.moved for a in (m.from_, m.to))]
     return next((f"{a!r} is no address of a kind that is installed" for a in named if not is_address(a, kinds)), "")
 

@@ -64,12 +64,17 @@ class Judge:
         above, _ = stages(renames_of(plan), kinds)
         self._under = relabel(live, above, kinds)
         self._live = relabel(live, renames_of(plan), kinds)
+        self._needs = plan.part.needs if plan.part else {}
+        self._first = {c.address: c for c in plan.part.first} if plan.part else {}
 
     def before(self, change: Change) -> Attributes | None:
         found = self._live.get(change.address)
         return found.attributes if found else None
 
     def verdict(self, change: Change) -> Verdict:
+        missing = self._missing(change)
+        if missing:
+            return Verdict("skipped", f"needs {missing}, which is not so yet: apply the additive plan first")
         found = self._live.get(change.address)
         if change.action == "delete":
             return self._delete(change, found)
@@ -84,6 +89,20 @@ class Judge:
         kind = self._kinds.of(change.address)
         shape = {**change.after, **(change.before or {})}
         return not merge_patch(project(shape, found.attributes, kind), change.after, kind)
+
+    def _missing(self, change: Change) -> Address | None:
+        """What the other part of the plan must have done first, and has not."""
+        return next((a for a in self._needs.get(change.address, ()) if a in self._first and not self._was_done(self._first[a])), None)
+
+    def _was_done(self, first: Change) -> bool:
+        """Whether the change would change nothing. A secret is never read back: it is taken to be there."""
+        found = self._read.get(first.address)
+        if found is None or first.after is None:
+            return found is None and first.after is None
+        kind = self._kinds.of(first.address)
+        patch = merge_patch(first.before or {}, first.after, kind)
+        patch = {name: value for name, value in patch.items() if name not in kind.sensitive}
+        return not merge_patch(found.attributes, patched(found.attributes, patch, kind), kind)
 
     def _create(self, change: Change, found: Live | None) -> Verdict:
         if found is None:

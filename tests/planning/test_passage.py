@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,8 @@ from orgform.planning.scope import relabel
 from orgform.providers.base import Capabilities
 from tests.planning.worlds import KINDS, inputs, target
 
-PROFILE = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LONG = settings(QUICK, max_examples=10_000)
 PEOPLE = ["ann@acme.com", "ben@acme.com", "cid@acme.io", "dee@acme.io"]
 PLACES = ["x", "y", "z"]
 OWN = Address("member/ann@acme.com")
@@ -136,9 +138,7 @@ def check_every_prefix(made: Plan, given_to: PlanInputs, own: Address | None, as
                 assert kept.items() <= {s: min(r, kept.get(s, r)) for s, r in system.own_access(own).items()}.items(), (kept, so_far)
 
 
-@PROFILE
-@given(desired=companies(), base=companies(), data=st.data(), own=st.sampled_from([None, OWN]), asks=st.booleans(), seed=st.integers())
-def test_no_prefix_of_any_order_locks_anybody_out(desired: Any, base: Any, data: Any, own: Address | None, asks: bool, seed: int) -> None:
+def no_prefix_of_any_order_locks_anybody_out(desired: Any, base: Any, data: Any, own: Address | None, asks: bool, seed: int) -> None:
     live = seen(data.draw, base)
     state = target(own_member=own, capabilities=Capabilities(sign_in_verified_domain=asks))
     policy = Policy(min_company_admins=0, min_workspace_admins=0)
@@ -147,3 +147,22 @@ def test_no_prefix_of_any_order_locks_anybody_out(desired: Any, base: Any, data:
     if {v.guard for v in made.refused} & {"company-admins", "workspace-admins", "own-access"}:
         return  # nothing is done at all
     check_every_prefix(made, known, own, asks, random.Random(seed))
+
+
+DRAWN = given(
+    desired=companies(), base=companies(), data=st.data(), own=st.sampled_from([None, OWN]), asks=st.booleans(), seed=st.integers()
+)
+
+
+@QUICK
+@DRAWN
+def test_no_prefix_of_any_order_locks_anybody_out(**drawn: Any) -> None:
+    no_prefix_of_any_order_locks_anybody_out(**drawn)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@LONG
+@DRAWN
+def test_no_prefix_of_any_order_locks_anybody_out_in_many_companies(**drawn: Any) -> None:
+    no_prefix_of_any_order_locks_anybody_out(**drawn)

@@ -86,7 +86,7 @@ def test_everybody_who_loses_access_is_named() -> None:
 
 def test_the_summary_is_the_last_line() -> None:
     page = text.plan(plans.doc(plans.everything()), color=False, width=80)
-    assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual. 1 waiting for steps. 14 unmanaged."
+    assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual, 1 waiting. 14 unmanaged."
     assert (
         text.plan(plans.doc(plans.make()), color=False, width=80).splitlines()[-1] == "No changes: the live system is as the config says."
     )

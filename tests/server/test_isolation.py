@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from starlette.routing import Route
 
 from orgform.codec import Struct
 from orgform.kinds import Kinds
@@ -191,7 +192,7 @@ def _about_each(we: Tenant, theirs: dict[str, dict[str, Any]]) -> Iterator[Ask]:
             path = f"/v1/{api}/{name}"
             for match in ({}, {"if-match": f'"{item["etag"]}"'}, {"if-match": "*"}, {"if-none-match": f'"{item["etag"]}"'}):
                 for method in METHODS:
-                    body = {"attributes": {}} if method == "PATCH" else None
+                    body: dict[str, Any] | None = {"attributes": {}} if method == "PATCH" else None
                     yield Ask(method, path, body, dict(match))
             yield Ask("PATCH", path, {"attributes": {}}, {"idempotency-key": f"make {address}"})
             yield Ask("POST", f"{path}/verify", {"restart": True})
@@ -243,6 +244,15 @@ def test_every_table_says_whose_a_row_is() -> None:
 def test_they_have_something_of_everything(we: Tenant, they: Tenant) -> None:
     assert {address.partition("/")[0] for address in THEIRS} == set(we.kinds)
     assert set(they.items()) == set(THEIRS)
+
+
+def test_every_route_is_described(we: Tenant) -> None:
+    """What the application takes is in its own description, which the questions are held against: no route can be forgotten."""
+    app = create_app(we.store, we.kinds, identify=identify_by_token(we.store), inline=True)
+    paths = [path.replace("{key}", "k") for path in we.get("/openapi.json")["paths"]]
+    for route in app.routes:
+        assert isinstance(route, Route)
+        assert any(route.path_regex.match(path) for path in paths), route.path
 
 
 def test_every_route_and_method_is_asked(we: Tenant, they: Tenant) -> None:

@@ -88,7 +88,7 @@ OPTIONS: dict[str, Callable[[F], F]] = {
         multiple=True,
         help="Only these resources and what they need, e.g. 'workspace/brand-x-*'; may be repeated.",
     ),
-    "today": click.option("--today", type=Day(), help="Day that `until` is judged by (the real one, if not given)."),
+    "today": click.option("--today", type=Day(), help="Day that `until` is judged by (today in UTC, if not given)."),
     "parallelism": click.option(
         "--parallelism",
         metavar="N",

@@ -8,20 +8,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orgform.config.compose import duplicate
 from orgform.config.places import Table
 from orgform.config.problems import Problems, listed
 from orgform.config.scalars import plain
-from orgform.config.source import decode_text
+from orgform.config.source import MAX_VALUES, decode_text
 from orgform.config.tree import Map, new_map, new_seq
 from orgform.diagnostics import Source
 from orgform.kinds import Kind
 
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+MAX_COLUMNS = 1000
 
 
 def read_roster(data: bytes, file: str, kind: Kind, problems: Problems, memo: dict[str, str]) -> Map:
@@ -58,32 +60,47 @@ class _Reader:
         self._kind = kind
         self._problems = problems
         self._memo = memo.setdefault
+        self._read = 0
         self._key = kind.key.name if kind.key else "key"
 
     def rows(self) -> Map:
-        lines = io.StringIO(self._text.text, newline="").readlines()
-        starts = list(accumulate(map(len, lines), initial=0))
-        reader = csv.reader(lines, strict=True)
+        reader = csv.reader(self._lines(), strict=True)
         values: dict[str, Any] = {}
         marks: dict[str, int] = {}
         header: list[str] = []
-        line = 0
+        start = 0
         try:
             for row in reader:
-                self._text.rows.append(starts[line])
-                mark = self._text.base + starts[line]
-                line = reader.line_num
+                begin, start = start, self._read
+                if header and not row:
+                    continue
+                self._text.rows.append(begin)
+                mark = self._text.base + begin
                 if not header:
                     header = [cell.strip() for cell in row]
                     if not self._check_header(header, mark):
                         break
                     make = self._row_maker(header)
-                elif row and (len(row) == len(header) or self._ragged(row, header, mark)):
+                elif len(row) == len(header) or self._ragged(row, header, mark):
+                    if self._too_many(len(row), mark):
+                        break
                     self._add(values, marks, make(row, mark), mark + header.index(self._key))
         except csv.Error as error:
-            self._text.rows.append(starts[line])
-            self._bad_csv(error, self._text.base + starts[line])
+            self._text.rows.append(start)
+            self._bad_csv(error, self._text.base + start)
         return new_map(values.items(), list(marks.values()), "use" in header)
+
+    def _lines(self) -> Iterator[str]:
+        """csv.reader takes one more whenever it needs one; `_read`: how many characters it has taken."""
+        for line in io.StringIO(self._text.text, newline=""):
+            self._read += len(line)
+            yield line
+
+    def _too_many(self, values: int, mark: int) -> bool:
+        self._problems.values += 1 + values
+        if self._problems.values > MAX_VALUES:
+            self._problems.add("ORG024", f"the config has more than {MAX_VALUES:,} values", "split it into several configs", mark)
+        return self._problems.values > MAX_VALUES
 
     def _add(self, values: dict[str, Any], marks: dict[str, int], made: tuple[str, Map] | None, mark: int) -> None:
         if made is None:
@@ -104,6 +121,9 @@ class _Reader:
     def _check_header(self, header: list[str], mark: int) -> bool:
         before = len(self._problems.found)
         known = _columns(self._kind)
+        if len(header) > MAX_COLUMNS:
+            self._problems.add("ORG132", f"the header has {len(header):,} columns", f"at most {MAX_COLUMNS:,} are read", mark)
+            return False
         for index, name in enumerate(header):
             at = mark + index
             if name in header[:index]:

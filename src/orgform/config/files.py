@@ -18,7 +18,7 @@ from orgform.formats import CONTROL
 MAX_FILES = 10_000
 MAX_FOLDERS = 100
 MAX_YAML = 16 * 2**20
-MAX_CSV = 256 * 2**20
+MAX_CSV = 64 * 2**20
 ENVIRONMENTS = "environments"
 
 

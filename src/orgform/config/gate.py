@@ -7,9 +7,10 @@ together), and what leaves `checked` has the right types everywhere: values that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from orgform.config.problems import Problems, listed
+from orgform.config.problems import MOST, Problems, listed
 from orgform.config.schema import company_schema
 from orgform.config.tree import NOWHERE, Map, Seq, new_map, new_seq
 from orgform.diagnostics import Source
@@ -42,14 +43,23 @@ def checked(tree: Map, kinds: Kinds, problems: Problems) -> Map:
     if is_valid(tree, schema):
         return tree
     collections = {name for name, kind in kinds.top_level.items() if not kind.singleton}
-    return explain(tree, schema, problems, judged=_suspects(tree, schema, collections))
+    errors = _errors(tree, schema)
+    pruned = explain(tree, schema, problems, judged=_suspects(tree, errors, collections))
+    if len(errors) > MOST:
+        problems.give_up()
+    return pruned
 
 
-def _suspects(tree: Map, schema: dict[str, Any], collections: set[str]) -> Map:
-    """The tree with only those entries of its collections that jsonschema-rs refuses: jsonschema takes a second for ten thousand."""
+def _errors(tree: Map, schema: dict[str, Any]) -> list[tuple[str | int, ...]]:
+    """Where the first of them are."""
     import jsonschema_rs
 
-    paths = {tuple(error.instance_path[:2]) for error in jsonschema_rs.validator_for(schema).iter_errors(tree)}
+    return [tuple(error.instance_path[:2]) for error in islice(jsonschema_rs.validator_for(schema).iter_errors(tree), MOST + 1)]
+
+
+def _suspects(tree: Map, errors: Iterable[tuple[str | int, ...]], collections: set[str]) -> Map:
+    """The tree with only those entries of its collections that jsonschema-rs refuses: jsonschema takes a second for ten thousand."""
+    paths = set(errors)
     kept = []
     for name, value, mark in tree.entries():
         if name in collections and isinstance(value, Map):
@@ -92,6 +102,7 @@ class _Explainer:
         self._problems = problems
         self._root = root
         self._meant: set[tuple[str | int, ...]] = set()
+        self._marks: dict[int, dict[str, int]] = {}
 
     def explain(self, error: Any) -> list[tuple[str | int, ...]]:
         path = tuple(error.absolute_path)
@@ -220,9 +231,15 @@ class _Explainer:
             return self._tree.marks[0] if self._tree.marks else NOWHERE
         holder = _container(self._tree, path[:-1])
         if isinstance(holder, Map):
-            mark = holder.mark(str(path[-1]))
+            mark = self._marks_of(holder).get(str(path[-1]), NOWHERE)
             return mark if mark != NOWHERE else self._key(path[:-1])
         return holder.marks[int(path[-1])] if isinstance(holder, Seq) else NOWHERE
+
+    def _marks_of(self, holder: Map) -> dict[str, int]:
+        found = self._marks.get(id(holder))
+        if found is None:
+            found = self._marks[id(holder)] = dict(zip(holder, holder.marks, strict=True))
+        return found
 
     def _value(self, path: tuple[str | int, ...]) -> Source | None:
         mark = self._key(path)

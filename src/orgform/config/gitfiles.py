@@ -1,6 +1,7 @@
 """The same config folder as it was at a commit, read from git without touching the work tree.
 
-Invariant: git is only asked to list and print objects; a revision can never be read as an option, and what is no file of the config
+Invariant: git is only asked to list and print objects that are there; no program and no host that a repository's own config names is
+run or asked, and a folder that looks like a repository without being one (a pull request may bring that) is none; a revision can never be read as an option, and what is no file of the config
 folder at that commit is never read.
 """
 
@@ -29,6 +30,12 @@ from orgform.errors import GitError
 
 _LINK = "120000"
 _FILES = frozenset({"100644", "100755", _LINK})
+
+
+#: A partial clone would fetch what is missing, by the program that its config names; the second is for git before 2.45.
+_STAY = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+#: Only a `.git` makes a repository: HEAD, objects and a config with programs in it can stand in any folder of a pull request.
+_SAFE = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat")
 
 
 class GitFiles:
@@ -121,7 +128,7 @@ class GitFiles:
         while start < len(answer):
             end = answer.index(b"\n", start)
             name, what, *size = answer[start:end].split()
-            if what == b"missing":  # a partial clone: it is fetched when it is read
+            if what == b"missing":  # a partial clone: told when it is read
                 start = end + 1
                 continue
             found[name.decode("ascii")] = answer[end + 1 : end + 1 + int(size[0])]
@@ -147,16 +154,16 @@ class GitFiles:
             path = posixpath.normpath(followed + path.removeprefix(link))
 
     def _git(self, *words: str, check: bool = True, input: bytes = b"") -> bytes:
-        environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+        environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", **_STAY}
         try:
-            done = subprocess.run(["git", *words], cwd=self.folder, env=environment, input=input, capture_output=True, check=False)
+            done = subprocess.run(["git", *_SAFE, *words], cwd=self.folder, env=environment, input=input, capture_output=True, check=False)
         except FileNotFoundError as error:
             raise GitError("git is not installed, and --base needs it", hint="install git, or plan without --base") from error
         if check and done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise GitError(
                 f"git {words[0]} failed: {said[-1] if said else done.returncode}",
-                hint="check that the config folder is in a git repository",
+                hint="check that the config folder is in a git repository, and that the commit is there whole: nothing is fetched",
             )
         return done.stdout
 

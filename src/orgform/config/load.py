@@ -23,7 +23,7 @@ from orgform.config.files import ENVIRONMENTS, FileProblem, Files, FolderFiles
 from orgform.config.gate import checked
 from orgform.config.head import Moves, policy
 from orgform.config.parts import parted
-from orgform.config.problems import Problems, listed
+from orgform.config.problems import Problems, TooManyProblems, listed
 from orgform.config.source import read_yaml
 from orgform.config.targets import Targets, hide_sensitive, hide_unread
 from orgform.config.tree import Map, merged, new_map
@@ -117,6 +117,12 @@ class Loader:
 
     def run(self) -> Compiled:
         """Raises `ConfigInvalid`."""
+        try:
+            return self._run()
+        except TooManyProblems:
+            raise ConfigInvalid(sort_diagnostics(self._problems.masked())) from None
+
+    def _run(self) -> Compiled:
         tree, targets = self._expanded(*self._trees())
         compiler = Compiler(self._given.kinds, self._problems)
         targets.hide(tree.get("targets"))

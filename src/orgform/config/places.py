@@ -18,12 +18,15 @@ from orgform.diagnostics import Source
 from orgform.formats import CONTROL
 
 LONGEST_SNIPPET = 400
+# How much of a line is looked at for secrets in what is shown of it: a line may have megabytes, and ten thousand problems.
+_LOOKED_AT = 8000
 _SECRET_KEY = re.compile(
     r"""(?i)((?:token|secret|passw(?:or)?d|api[_-]?key|credential|authorization|private[_-]?key|client[_-]?secret)[\w-]*["']?\s*[:=]\s*)"""
     r"""(?!["']?(?:env|file):)(?![|>{\[&*!]|\s|$)(?:"[^"]*"?|'[^']*'?|[^,}\]\s][^,}\]]*)"""
 )
-_WORD = re.compile(r"""\"(?:[^"\\\n]|\\.)*\"|'[^'\n]*'|(?:[^\s:,{}\[\]]|:(?=\S))+""")
-_CELL = re.compile(r"""(?:"(?:[^"]|"")*"|[^,\r\n"])*(?=,|\r|\n|\Z)""")
+# Possessive (`*+`): what is never given back need not be remembered for each of twenty million characters.
+_WORD = re.compile(r"""\"(?:[^"\\\n]++|\\.)*+\"|'[^'\n]*+'|(?:[^\s:,{}\[\]]++|:(?=\S))++""")
+_CELL = re.compile(r"""(?:"(?:[^"]++|"")*+"|[^,\r\n"]++)*+(?=,|\r|\n|\Z)""")
 # As `urls.mask_passwords` finds them, up to the last @ of a word; but a snippet stays as long as its line was, and columns true.
 URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@?#]*:)(\S+)(?=@)")
 
@@ -69,8 +72,14 @@ class Text:
         return line, offset - self.starts[line - 1] + 1
 
     def snippet(self, line: int) -> str:
+        """Of a very long line its beginning, without a URL that would be cut: a password in it is told by what stands behind it."""
+        begin = self.starts[line - 1]
         end = self.starts[line] if line < len(self.starts) else len(self.text)
-        return self.text[self.starts[line - 1] : end].rstrip("\r\n")
+        if end - begin <= _LOOKED_AT:
+            return self.text[begin:end].rstrip("\r\n")
+        cut = self.text[begin : begin + _LOOKED_AT]
+        url = cut.find("://", cut.rfind(" ") + 1)
+        return cut if url < 0 else cut[:url]
 
 
 class Table(Text):
@@ -127,12 +136,14 @@ class Places:
 
     def hidden(self, source: Source | None) -> Source | None:
         """The same place with everything masked that is known to be secret by now."""
-        if source is None or not any(secret in source.snippet for secret in self._secrets):
+        if source is None or not source.snippet:
             return source
         line = source.snippet
         for secret in self._secrets:
             line = line.replace(secret, "*" * len(secret))
-        return replace(source, snippet=line)
+            if len(line) == LONGEST_SNIPPET:
+                line = _end_starred(line, secret)
+        return source if line == source.snippet else replace(source, snippet=line)
 
     def bare(self, mark: int) -> Source | None:
         """The place without its text; what `Desired` keeps of every resource."""
@@ -188,17 +199,25 @@ class Places:
 
     def _source(self, text: Text, offset: int, length: int) -> Source:
         line, column = text.line(offset)
-        snippet = self._shown(text.snippet(line), column)
+        snippet = self._shown(text.snippet(line)) if column <= LONGEST_SNIPPET else ""
         return Source(text.name, line, column, max(1, min(length, len(snippet) - column + 1)), snippet)
 
-    def _shown(self, line: str, column: int) -> str:
+    def _shown(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, "*" * len(secret))  # as long as it was: columns stay true
-        return snippet(line) if column <= LONGEST_SNIPPET else ""
+            if len(secret) > _LOOKED_AT - LONGEST_SNIPPET:
+                line = _end_starred(line, secret)
+        return snippet(line)
 
 
 def _starred(match: re.Match[str]) -> str:
     return match[1] + "*" * (len(match[0]) - len(match[1]))
+
+
+def _end_starred(line: str, secret: str) -> str:
+    """The same for a secret of which only the beginning is there, since the line was cut."""
+    longest = next((n for n in range(min(len(secret), len(line)), 0, -1) if line.endswith(secret[:n])), 0)
+    return line[: len(line) - longest] + "*" * longest
 
 
 def snippet(line: str) -> str:

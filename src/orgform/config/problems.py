@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import NoReturn
 
 from orgform.codec import replace
 from orgform.config.places import Places
@@ -16,6 +17,14 @@ from orgform.formats import CONTROL, Problem
 
 # Looking for a similar word is slow; a config with thousands of dangling references gets its answer all the same.
 _COMPARISONS = 300_000
+
+
+#: Whoever has more of them has one mistake many times, or means no good; so many are told.
+MOST = 10_000
+
+
+class TooManyProblems(Exception):
+    """The rest is not looked at; what was found until here stands in `Problems.found`."""
 
 
 class TemplateProblem(Exception):
@@ -31,7 +40,7 @@ class TemplateProblem(Exception):
 
 class Problems:
     """`failed_files` were not read whole; `broken_values`: a template gave nothing; `unchecked`: names that were therefore not looked up,
-    since what they name may stand in what is missing; `misshapen`: sections with a wrong shape
+    since what they name may stand in what is missing; `values`: how many were read from all files; `misshapen`: sections with a wrong shape
     somewhere in them, `refused_sections` as a whole. `sensitive`: names of attributes whose values are never shown."""
 
     def __init__(self, places: Places | None = None) -> None:
@@ -40,6 +49,7 @@ class Problems:
         self.failed_files: set[str] = set()
         self.broken_values = False
         self.unchecked = 0
+        self.values = 0
         self.sensitive: frozenset[str] = frozenset()
         self.misshapen: set[str | int] = set()
         self.refused_sections: set[str] = set()
@@ -56,8 +66,17 @@ class Problems:
         """`at`: a source, or the mark of a key (or item) to point at. Words of the config may stand in the texts as they are: what they
         could do to a terminal is taken out here."""
         summary, detail = shown(summary), shown(detail)
+        if len(self.found) >= MOST:
+            self.give_up()
         others = tuple(place for place in map(self._source, related) if place)
         self.found.append(Diagnostic("warning" if warning else "error", code, summary, detail, self._source(at), None, others))
+
+    def give_up(self) -> NoReturn:
+        """Raises `TooManyProblems`."""
+        first = self.found[0].source if self.found else None
+        what = f"the config has more than {MOST:,} problems, the rest is not looked for"
+        self.found.append(Diagnostic("error", "ORG026", what, "mend these first, then validate again", first))
+        raise TooManyProblems
 
     def _source(self, at: Source | int | None) -> Source | None:
         return self.places.at(at) if isinstance(at, int) else at

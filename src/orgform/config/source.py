@@ -17,7 +17,7 @@ from orgform.collector import paused_collector
 from orgform.config.places import Text, snippet
 from orgform.config.problems import Problems
 from orgform.config.scalars import NOT_A_NUMBER, SPECIAL, looks_special, plain, tagged
-from orgform.config.tree import Map, Seq, new_map, new_seq
+from orgform.config.tree import Map, Seq, new_map, new_seq, weight_of_text
 from orgform.config.yamlerrors import syntax_problem
 from orgform.diagnostics import Diagnostic, Source
 from orgform.formats import CONTROL
@@ -25,6 +25,10 @@ from orgform.formats import CONTROL
 MAX_DEPTH = 100
 # What aliases and merge keys may add up to, in values; a million resources is the most that a config may have anyway.
 MAX_EXPANDED = 1_000_000
+# In all files together; a value takes some hundred bytes while it is read.
+MAX_VALUES = 3_000_000
+# Keys that are looked through for the first of two that are the same, all such pairs together.
+MAX_LOOKED = 20_000_000
 _ANCHOR_OR_TAG = re.compile(rb"(?:^|[\s\[{,:-])[&!]")
 ODD = re.compile(CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
 _CORE_TAGS = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -125,6 +129,7 @@ class _Builder:
         self._open: set[str] = set()
         self._sizes: dict[int, tuple[int, int]] = {}
         self._expanded = 0
+        self._looked = 0
 
     def stop(self, code: str, summary: str, fix: str, event: Any) -> NoReturn:
         self._report(code, summary, fix, event)
@@ -187,6 +192,7 @@ class _Builder:
                 add_mark(base + event.start_mark.index)
         if type(event) is not MappingEndEvent:
             self._complex_key(event)
+        self._count(len(result), event)
         result.dynamic = dynamic or "use" in result or "for_each" in result or (self._templates and _has_templates(result))
         return self._merge(result) if "<<" in result else result
 
@@ -201,7 +207,13 @@ class _Builder:
             result.marks.append(base + event.start_mark.index)
             if (type(value) in (Map, Seq) and value.dynamic) or (self._templates and type(value) is str and has_template(value)):
                 result.dynamic = True
+        self._count(len(result), event)
         return result
+
+    def _count(self, values: int, event: Any) -> None:
+        self._problems.values += 1 + values
+        if self._problems.values > MAX_VALUES:
+            self.stop("ORG024", f"the config has more than {MAX_VALUES:,} values", "split it into several configs", event)
 
     def _scalar(self, event: Any) -> Any:
         is_plain, is_quoted = event.implicit
@@ -262,9 +274,10 @@ class _Builder:
 
     def _duplicate(self, key: str, event: Any, result: Map) -> None:
         places = self._problems.places
-        first = places.at(result.mark(key))
+        self._looked += len(result)
+        first = places.at(result.mark(key)) if self._looked <= MAX_LOOKED else None
         here = places.at(self._base + event.start_mark.index, event.end_mark.index - event.start_mark.index)
-        fix = f"it is already written at {first}; keep one of them, or merge them"
+        fix = f"it is already written {f'at {first}' if first else 'above'}; keep one of them, or merge them"
         self._problems.add("ORG012", f"the key `{key[:80]}` is written twice", fix, here, related=[first] if first else [])
 
     def _alias(self, event: Any, depth: int) -> Any:
@@ -296,7 +309,7 @@ class _Builder:
     def _measure(self, value: Any) -> tuple[int, int]:
         """How many values a tree has when its aliases are written out, and how deep it is; each shared part is measured once."""
         if not isinstance(value, Map | Seq):
-            return 1, 0
+            return weight_of_text(value) if isinstance(value, str) else 1, 0
         if id(value) not in self._sizes:
             inner = [self._measure(item) for item in (value.values() if isinstance(value, Map) else value)]
             self._sizes[id(value)] = 1 + sum(size for size, _ in inner), 1 + max((height for _, height in inner), default=0)

@@ -25,10 +25,7 @@ class Map(dict[str, Any]):
 
     def mark(self, key: str) -> int:
         """Where `key` stands; NOWHERE for what no file wrote."""
-        for name, mark in zip(self, self.marks, strict=True):
-            if name == key:
-                return mark
-        return NOWHERE
+        return self.marks[list(self).index(key)] if key in self else NOWHERE
 
     def entries(self) -> Iterable[tuple[str, Any, int]]:
         return zip(self.keys(), self.values(), self.marks, strict=True)
@@ -72,8 +69,13 @@ def plain_value(value: Any) -> Any:
     return [plain_value(v) for v in value] if isinstance(value, list | tuple) else value
 
 
+def weight_of_text(text: str) -> int:
+    """As how many values a text counts: the validator copies it each time that it is used."""
+    return 1 + len(text) // 50
+
+
 class Weights:
-    """How many values stand in a tree, shared ones as often as they are met; each tree is counted once."""
+    """How many values stand in a tree, shared ones as often as they are met; each tree is counted once. A long text is more than one."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, int]] = {}
@@ -81,7 +83,7 @@ class Weights:
     def of(self, value: Any) -> int:
         """At least 1. What is counted is kept, so that no other tree can take its place in memory."""
         if not isinstance(value, Map | Seq):
-            return 1
+            return weight_of_text(value) if isinstance(value, str) else 1
         known = self._known.get(id(value))
         if known is not None:
             return known[1]

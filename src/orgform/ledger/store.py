@@ -237,7 +237,7 @@ class RunRecorder:
         """What the plan says of base besides its changes. A rename that is one of them is remembered when it is done, not before."""
         renames = {(c.moved_from, c.address) for c in self._plan.changes}
         self._reached |= {self._target_of(address) for address in ledger.remember}
-        with self._writing() as connection:
+        with _so_far("nothing was done"), self._writing() as connection:
             self._touch(connection, self._systems.values())
             self._put(connection, ledger.remember)
             self._put(connection, self._patched(connection, ledger.patch.keys() - {c.address for c in self._plan.changes}))
@@ -278,7 +278,7 @@ class RunRecorder:
     def finish(self, outcome: str) -> None:
         """The run has ended. What was noted of the secrets of targets where something was done is remembered now."""
         pairs = [(target, ref, n.origin, n.prove()) for (target, ref), n in self._noted.items() if target in self._reached]
-        with self._writing() as connection:
+        with _so_far("what was done is recorded, only the end of the run is not"), self._writing() as connection:
             connection.run("UPDATE orgform_runs SET finished = ?, outcome = ? WHERE run = ?", (_now(), outcome, self.run))
             connection.many("DELETE FROM orgform_secrets WHERE target = ? AND reference = ?", [pair[:2] for pair in pairs])
             provable = [pair for pair in pairs if pair[3] is not None]
@@ -289,7 +289,7 @@ class RunRecorder:
         base = encode(plan.base).decode()
         run = (self.run, _now(), actor, self._lock.token, _text(self._systems), plan.tool_version, plan.config_digest, base)
         changes = [(self.run, n, PLANNED, "", encode(c).decode()) for n, c in enumerate(plan.changes)]
-        with self._writing() as connection:
+        with _so_far("nothing was done"), self._writing() as connection:
             connection.run(_BEGIN, run)
             connection.many("INSERT INTO orgform_changes (run, position, status, detail, change) VALUES (?, ?, ?, ?, ?)", changes)
 
@@ -401,6 +401,15 @@ def _runs(connection: Connection, database: Database) -> list[dict[str, Any]]:
         }
         for run, started, finished, actor, outcome, token, systems, base, changes in rows
     ]
+
+
+@contextmanager
+def _so_far(told: str) -> Iterator[None]:
+    """An error of the ledger says how far the run had got."""
+    try:
+        yield
+    except LedgerError as error:
+        raise LedgerError(f"{error.message}; {told}", hint=error.hint) from error
 
 
 def undone_run(source: str) -> str | None:

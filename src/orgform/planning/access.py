@@ -97,6 +97,12 @@ class AccessChange:
         """Scope -> everybody who is admin there after the plan."""
         return _admins(self._after(None, self.roles[1].is_admin), self.roles[1])
 
+    @cached_property
+    def company_admins_left(self) -> set[str]:
+        """As `admins_left` of the company, without a look at anything else."""
+        is_admin = self.roles[1].is_admin
+        return {key_of(a) for _, a, role in self._parts[1].of("subject", "role") if is_admin(role) and a not in self.deleted}
+
     def admins_without(self, gone: Collection[Address]) -> dict[str, set[str]]:
         """As `admins_left`, were these gone, and what belongs to them."""
         state = _without(self.states[1], frozenset(gone), self.kinds)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from orgform.diagnostics import Diagnostic
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Policy, kind_of
+from orgform.model import Address, Attributes, Policy, key_of, kind_of
 from orgform.planning.access import AccessChange, Resources
 from orgform.planning.scope import PlanInputs, Scope
 
@@ -129,8 +129,16 @@ class Admins:
     @cached_property
     def shut_out(self) -> bool:
         """Whether the company has admins after the plan, and none of them can sign in: not even the one that orgform itself uses."""
-        left = self._access.admins_left.get("", set())
-        return bool(left) and self._sign_in.knows_status and all(self._reason(m, 1) not in ("", OWN) for m in left)
+        left = self._access.company_admins_left
+        return bool(left) and all(self._reason(m, 1) not in ("", OWN) for m in left) and self._sign_in.knows_status
+
+    def outlast(self, least: int) -> bool:
+        """Whether so many company admins, who are admins of every place, are there for longer in any case: asked first, it is quick."""
+        roles = {k.name for k in self._kinds.having_access("role")}
+        if any(kind_of(a) in roles for a in self.running_out):
+            return False
+        ending = {key_of(a) for a in self.running_out}
+        return sum(self._can(m, 1) for m in self._access.company_admins_left - ending) >= least
 
     @cached_property
     def can_sign_in_now(self) -> dict[str, Members]:
@@ -186,9 +194,7 @@ def _some(words: Iterable[str], count: int) -> str:
 
 def warnings(admins: Admins, policy: Policy, kinds: Kinds, *, changed: bool) -> Iterator[Diagnostic]:
     """Where nobody, or too few, can sign in as an admin soon, or after a plan that takes none away. `changed`: it touches access."""
-    company = _scopes_short(admins, [""], policy.min_company_admins)
-    places = sorted(admins.can_sign_in_now.keys() - {""} - admins.places_running_out) if admins.running_out and not company else []
-    short = company or _scopes_short(admins, places, policy.min_workspace_admins)
+    short = [] if admins.outlast(max(policy.min_company_admins, policy.min_workspace_admins)) else _short(admins, policy)
     if short:
         yield _runs_out(admins, short, kinds, policy)
     elif changed and "" not in admins.lost and admins.shut_out:
@@ -198,6 +204,12 @@ def warnings(admins: Admins, policy: Policy, kinds: Kinds, *, changed: bool) -> 
             f"nobody who is a company admin after this plan can sign in: {uncounted(admins.not_counted(''))}",
             "let one of them accept the invitation, or make somebody an admin who can sign in",
         )
+
+
+def _short(admins: Admins, policy: Policy) -> list[str]:
+    company = _scopes_short(admins, [""], policy.min_company_admins)
+    places = sorted(admins.can_sign_in_now.keys() - {""} - admins.places_running_out) if admins.running_out else []
+    return company or _scopes_short(admins, places, policy.min_workspace_admins)
 
 
 def _scopes_short(admins: Admins, scopes: Iterable[str], least: int) -> list[str]:

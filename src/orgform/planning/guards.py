@@ -110,7 +110,7 @@ def deletes(facts: Facts) -> GuardVerdict | None:
 
 
 def _collections(facts: Facts) -> dict[str, _Collection]:
-    """Every kind that something is deleted of, and its parts by parent or by `x-group-by`. What goes with its parent is not counted."""
+    """Every kind that something is deleted of, and its parts by parent and by `x-group-by`. What goes with its parent is not counted."""
     gone = {c.address for c in facts.deletes}
     found: dict[str, _Collection] = {}
     if not gone:
@@ -143,17 +143,18 @@ def _globs(address: Address, kind: Kind) -> list[str]:
     globs = [f"{kind.name}/*"]
     if kind.group_by:
         globs.append(f"{kind.name}/*/{parts_of(address)[-1]}")
-    elif kind.parent and not kind.singleton:
+    if kind.parent and not kind.singleton:
         globs.append(f"{kind.name}/{parts_of(address)[0]}/*")
     return globs
 
 
 def _sets(facts: Facts) -> dict[str, _Collection]:
-    """Set-valued references that lose elements: a group's members."""
+    """Sets that lose elements: a group's members, a role's permissions."""
     found: dict[str, _Collection] = {}
     for change in facts.changes:
         if change.action == "update":
-            for path in {r.path for r in facts.kinds.of(change.address).references if r.many}:
+            kind = facts.kinds.of(change.address)
+            for path in {*kind.sets, *(r.path for r in kind.references if r.many)}:
                 before, after = set(value_at(change.before, path)), set(value_at(change.after, path))
                 going, coming = len(before - after), len(after - before)
                 if going:

@@ -56,16 +56,24 @@ def split(made: Plan, inputs: PlanInputs, kinds: Kinds) -> tuple[Plan, Plan]:
 
 
 def _destructive(changes: Sequence[Change], kinds: Kinds) -> set[int]:
-    """What deletes or takes something, and what waits for that. Every edge goes up in a plan's order, so one look at each is enough."""
-    told = effects(changes, kinds)
+    """What deletes or takes something, and what waits for that. What is left is looked at by itself again, until nothing of it takes
+    anything: a grant of another role is judged by what the role is as long as only the additive part was applied."""
     hard, soft = hard_edges(changes, kinds, {}), references_between(changes, kinds).soft
+    # Nothing waits softly for what takes access, which comes late; what is cut down otherwise may have to be so first.
+    early = {i for i, effect in enumerate(effects(changes, kinds)) if not effect.takes}
+    waits = [h | (s & early) for h, s in zip(hard, soft, strict=True)]
     found: set[int] = set()
-    for index, change in enumerate(changes):
-        # Nothing waits softly for what takes access, which comes late; what is cut down otherwise may have to be so first.
-        cut_down = {other for other in soft[index] if other in found and not told[other].takes}
-        if _takes(change, told[index], kinds.of(change.address)) or cut_down or not found.isdisjoint(hard[index]):
-            found.add(index)
-    return found
+    while True:
+        rest = [i for i in range(len(changes)) if i not in found]
+        told = effects([changes[i] for i in rest], kinds)
+        taking = {i for i, effect in zip(rest, told, strict=True) if _takes(changes[i], effect, kinds.of(changes[i].address))}
+        if not taking:
+            return found
+        found |= taking
+        # Every edge goes up in a plan's order, so one look at each is enough.
+        for index in rest:
+            if not found.isdisjoint(waits[index]):
+                found.add(index)
 
 
 def _takes(change: Change, effect: Effect, kind: Kind) -> bool:

@@ -213,15 +213,15 @@ def summary(doc: Doc) -> str:
     create, update, delete, manual, waiting, unmanaged = (
         int(numbers.get(name) or 0) for name in ("create", "update", "delete", "manual", "waiting", "unmanaged")
     )
-    tail = f" {waiting:,} waiting for steps." if waiting else ""
-    tail += f" {unmanaged:,} unmanaged." if unmanaged else ""
+    held = f", {waiting:,} waiting" if waiting else ""
+    tail = f" {unmanaged:,} unmanaged." if unmanaged else ""
     left = len(rows(doc.get("undoes") or {}, "left"))
     tail += f" {left:,} left alone." if left else ""
     if doc.get("undoes") and not (create or update or delete or manual):
         return f"Nothing to undo{': what the run did was changed since' if left else ''}.{tail}"
     if not (create or update or delete or manual):
         return f"No changes: the live system is as the config says.{tail}"
-    return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual.{tail}"
+    return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual{held}.{tail}"
 
 
 def estimate(doc: Doc) -> str:

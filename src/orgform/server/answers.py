@@ -11,7 +11,7 @@ from typing import Any
 
 from orgform.codec import DecodeError, Struct, decode, encode
 from orgform.server.problems import bad_request
-from orgform.server.store import Page, Row
+from orgform.server.store import LARGEST_ANSWER, Page, Row, fit
 
 JSON = "application/json"
 
@@ -50,9 +50,10 @@ def resource_page(api: str, page: Page) -> Answer:
 
 def audit_page(list_name: str, events: list[Any], limit: int) -> Answer:
     """`events` are those of `Store.audit`, newest first, one more than `limit` where there is more."""
-    items = ",".join([_event(*e) for e in events[:limit]])
-    following = str(events[limit - 1][0]) if len(events) > limit else None
-    return Answer(200, f'{{"items":[{items}],"next":{_next(list_name, following)}}}'.encode())
+    items = [_event(*e) for e in events[:limit]]
+    count = fit(items, LARGEST_ANSWER)
+    following = str(events[count - 1][0]) if len(events) > count else None
+    return Answer(200, f'{{"items":[{",".join(items[:count])}],"next":{_next(list_name, following)}}}'.encode())
 
 
 def _event(

@@ -1,7 +1,7 @@
 """How a database is reached: its URL or file, the engine over it, and what went wrong there in words.
 
 Invariant: no message holds a password, and nothing here writes to a file, except that one that is opened to write to is put into
-write-ahead mode.
+write-ahead mode. A file is read also where nothing may be written, as long as it is the whole truth.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orgform import urls
+from orgform.disk import is_full
 from orgform.errors import OrgformError
 
 BUSY_SECONDS = 30
@@ -98,7 +100,8 @@ class Place:
         return engine, engine
 
     def _sqlite(self, connections: int, cache: int, *, writes: bool = False) -> sa.Engine:
-        engine = self._engine(pool_size=connections, max_overflow=-1)
+        how: dict[str, Any] = {} if writes else {"creator": partial(_opened_to_read, self.file)}
+        engine = self._engine(pool_size=connections, max_overflow=-1, **how)
         _prepare_sqlite(engine, cache, writes=writes)
         return engine
 
@@ -128,7 +131,7 @@ class Place:
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         reason = urls.mask_passwords(" ".join(cause.strip().partition("\n")[0].split()) or type(error).__name__)
         if self.file:
-            return _sqlite_sentence(self.name, reason)
+            return _sqlite_sentence(self.name, "disk is full" if "disk I/O" in reason and is_full(self.file) else reason)
         orig = error.orig if isinstance(error, DBAPIError) else None
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         return _postgres_sentence(self.name, self.url, reason, getattr(orig, "sqlstate", None) or "", lost)
@@ -211,6 +214,26 @@ def _refuse_strange_file(file: Path) -> None:
         raise StoreError(f"cannot read {file}: {e.strerror}") from e
     if head and head != b"SQLite format 3\x00":
         raise StoreError(f"{file} is not a database", hint="name another file, or move this one away")
+
+
+def _opened_to_read(file: Path) -> sqlite3.Connection:
+    """Also where nothing may be written, not even the shared memory of the write-ahead log: then the file is read as it is, unless a log
+    beside it holds what the file lacks."""
+    raw = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return raw
+    except sqlite3.Error as e:
+        raw.close()
+        if not any(words in str(e) for words in ("unable to open", "readonly", "disk I/O")) or _has_log(file):
+            raise
+    return sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+
+
+def _has_log(file: Path) -> bool:
+    """Somebody writes, or died writing."""
+    log = Path(f"{file}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:

@@ -26,6 +26,7 @@ from orgform.server.work import Caller
 
 _MEDIA_TYPES = ("application/json", "application/merge-patch+json")
 _ACCEPTED = {"accept-patch": ", ".join(_MEDIA_TYPES)}
+_UNPACKED = {"accept-encoding": "identity"}
 _STORE_DETAILS = {
     "busy": "the server's database cannot be had just now; try again",
     "lost": "the server lost its database on the way: whether this was done is not known",
@@ -194,6 +195,9 @@ def check_scope(http: HttpRequest, caller: Caller) -> None:
 
 
 def _check_media_type(http: HttpRequest, body: bytes) -> None:
+    packed = [word for value in http.headers.getlist("content-encoding") for word in value.lower().split(",") if word.strip() != "identity"]
+    if body and packed:
+        raise Problem(415, "content-encoding", "the body is to come as it is, without a Content-Encoding", headers=_ACCEPTED | _UNPACKED)
     given = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and given not in _MEDIA_TYPES:
         raise Problem(415, "media-type", f"the body is to be application/json, not {given or 'of no type'}", headers=_ACCEPTED)

@@ -15,7 +15,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 
 from orgform import __version__
-from orgform.server.door import CALLER, MORE_HEADERS, REQUEST_ID, failed
+from orgform.server.door import CALLER, MORE_HEADERS, REQUEST_ID, failed, problem_response
 from orgform.server.log import Log, path_text
 from orgform.server.problems import Problem
 
@@ -31,6 +31,12 @@ _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE"
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}")
 # From a cached answer to a batch of a thousand.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+# Where its body ends is told in two ways: who stands before us may have taken the other one, and the rest for a request of its own.
+_TWO_LENGTHS = problem_response(
+    Problem(400, "http", "a body has a Content-Length or, in HTTP/1.1, a Transfer-Encoding", headers={"connection": "close"})
+)
 
 
 class Metrics:
@@ -105,7 +111,7 @@ class Observer:
 
         with self.metrics.in_flight.track_inprogress():
             try:
-                await self.app(scope, received, sent)
+                await (_TWO_LENGTHS if _is_ambiguous(scope) else self.app)(scope, received, sent)
             except Exception:
                 answer = failed(scope)
                 if not seen.status:
@@ -152,6 +158,12 @@ class Observer:
         route = getattr(scope.get("route"), "path", UNROUTED).replace("{key:path}", "{key}")
         collection = scope.get("path_params", {}).get("collection")
         return route.replace("{collection}", collection) if collection in self.collections else route
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """RFC 9112, 6.1."""
+    lengths = {name for name, _ in scope["headers"]} & {b"transfer-encoding", b"content-length"}
+    return len(lengths) == 2 or (b"transfer-encoding" in lengths and scope["http_version"] == "1.0")
 
 
 def _request_id(scope: Scope) -> str:

@@ -351,7 +351,7 @@ _REFUSALS: dict[int, tuple[str, str, str, Json, tuple[str, ...]]] = {
     ),
     413: ("The body is too large, or a batch holds too many operations.", "body-too-large", "a body has at most 16777216 bytes", {}, ()),
     415: (
-        "The body is of a type that is not taken.",
+        "The body is of a type, or comes in a Content-Encoding, that is not taken.",
         "media-type",
         "the body is to be application/json, not text/plain",
         {},

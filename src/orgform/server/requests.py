@@ -1,12 +1,13 @@
 """What a client asks, as values: bodies and query parameters, read strictly.
 
-Invariant: whatever cannot be read is a problem that says where and what: malformed JSON is 400, JSON of another shape 422, a bad
-query parameter 400. Nothing here looks at the directory.
+Invariant: whatever cannot be read is a problem that says where and what: malformed or ambiguous JSON is 400, JSON of another shape
+422, a bad query parameter 400. Nothing here looks at the directory.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -79,11 +80,30 @@ def decoded(body: bytes, as_type: type[T]) -> T:
     if not body:
         raise bad_request("json", "the body is empty; it is to be a JSON object")
     try:
-        return decode(body, as_type)
+        found: T = decode(body, as_type)
+        _refuse_twins(body)
     except DecodeError as e:
         raise _shape_problem(e) from e
     except (RecursionError, ValueError) as e:
         raise bad_request("json", f"the body is not JSON: {e}") from e
+    return found
+
+
+def _refuse_twins(body: bytes) -> None:
+    """A name that stands twice in an object: the decoder takes the last, and whoever let the request pass may have read the first."""
+    _TWINS.decode(body.decode("utf-8"))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise bad_request("json", f"the name {twice[:100]!r} stands twice in one object")
+
+
+# Values are of no interest here: numbers stay text, and an object becomes nothing.
+_TWINS = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=str)
 
 
 def _shape_problem(error: DecodeError) -> Problem:

@@ -11,7 +11,8 @@ import functools
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
@@ -31,6 +32,11 @@ from orgform.server.database import BUSY_SECONDS, READY_SECONDS, Log, Place, Sto
 __all__ = ["CHUNK", "AuditFilter", "Page", "Row", "Store", "StoreError", "now", "rows_at", "time_text"]
 
 CHUNK = 500
+_ROWS = 250
+# An answer with a page of resources or events has about so many bytes at most, and one thing at least.
+LARGEST_ANSWER = 16 * 1024 * 1024
+# How often `ready` sees that the database takes a write; and how often while it does not.
+WRITE_SECONDS, REFUSED_SECONDS = 10.0, 1.0
 
 
 class Row(Struct):
@@ -98,6 +104,8 @@ class Store:
         self._engines: tuple[sa.Engine, sa.Engine] | None = None
         self._revision: str | None = None
         self._written = False
+        self._look_again = 0.0
+        self._refused: StoreError | None = None
         self._empty: sa.Engine | None = None
         self._probe: sa.Engine | None = None
         self._opening = threading.RLock()
@@ -129,7 +137,10 @@ class Store:
                 yield connection
 
     def ready(self) -> None:
-        """Asks the database for something small, for `/readyz`. Raises `StoreError`, after about two seconds at the latest."""
+        """Asks the database for something small, for `/readyz`, and now and then to write something, where this process writes.
+
+        Raises `StoreError`, after about two seconds at the latest.
+        """
         said: queue.SimpleQueue[StoreError | None] = queue.SimpleQueue()
         # A database that stands still can be waited for without end: who does that is left behind.
         threading.Thread(target=lambda: said.put(self._asked()), daemon=True).start()
@@ -146,6 +157,7 @@ class Store:
                 self._ask_file()
             else:
                 self._ask_server()
+            self._ask_to_write()
         except StoreError as e:
             return e
         return None
@@ -165,6 +177,28 @@ class Store:
             self._probe = self._probe or self._place.probe()
         with self._failures(reading=True), self._probe.connect() as connection:
             connection.execute(sa.select(sa.literal(1))).all()
+
+    def _ask_to_write(self) -> None:
+        """A full disk, and a standby, are read without trouble. Who finds others writing need not know more."""
+        if self._written and time.monotonic() >= self._look_again:
+            self._look_again, self._refused = time.monotonic() + REFUSED_SECONDS, None
+            try:
+                with self._write_of_a_probe() as connection:
+                    connection.execute(sa.update(t.schema_version).values(version=t.schema_version.c.version))
+                self._look_again = time.monotonic() + WRITE_SECONDS
+            except StoreError as e:
+                self._refused = None if e.busy else e
+        if self._refused:
+            raise self._refused
+
+    @contextmanager
+    def _write_of_a_probe(self) -> Iterator[sa.Connection]:
+        if self._probe is None:
+            with self.transaction(wait=False) as connection:
+                yield connection
+        else:
+            with self._failures(), self._probe.begin() as connection:
+                yield connection
 
     def connections_in_use(self) -> int:
         """Of the database's, in this process, now."""
@@ -278,12 +312,14 @@ class Store:
     # Reading
 
     def page(self, company: str, kind: str, *, after: str, limit: int) -> Page:
-        """Up to `limit` resources behind the key `after`."""
+        """Up to `limit` resources behind the key `after`; fewer, and one at least, where they are very large."""
         with self.reading() as connection:
             query = _page_query(connection.dialect.name)
-            found = _driver_rows(connection.execute(query, {"company": company, "kind": kind, "after": after, "most": limit + 1}))
+            found = connection.execute(query, {"company": company, "kind": kind, "after": after, "most": limit + 1})
+            items = _driver_items(found, LARGEST_ANSWER)
             total = connection.execute(_TOTAL, {"company": company, "kind": kind}).scalar() or 0
-        return Page([item for (item,) in found[:limit]], len(found) > limit, total)
+        fitting = fit(items[:limit], LARGEST_ANSWER)
+        return Page(items[:fitting], len(items) > fitting, total)
 
     def get(self, company: str, address: str) -> Row | None:
         with self.reading() as connection:
@@ -344,6 +380,34 @@ def _driver_rows(result: sa.CursorResult[Any]) -> Sequence[Any]:
         return result.cursor.fetchall()
     except sqlite3.Error as e:  # it reads on while the rows are fetched
         raise DBAPIError(None, None, e) from e
+
+
+def _driver_items(result: sa.CursorResult[Any], most: int) -> list[str]:
+    """The first column of rows as the driver gives them, until there are more than `most` characters of it."""
+    items: list[str] = []
+    size = 0
+    cursor = result.cursor
+    try:
+        while size <= most and (rows := cursor.fetchmany(_ROWS)):
+            texts = [text for (text,) in rows]
+            size += sum(map(len, texts))
+            items.extend(texts)
+    except sqlite3.Error as e:  # it reads on while the rows are fetched
+        raise DBAPIError(None, None, e) from e
+    finally:
+        result.close()
+    return items
+
+
+def fit(texts: Iterable[str], most: int) -> int:
+    """How many of the first have no more than `most` characters together; one at least, where there is one."""
+    count = 0
+    for text in texts:
+        most -= len(text)
+        if most < 0 and count:
+            break
+        count += 1
+    return count
 
 
 def _events(company: str, wanted: AuditFilter, *, old: bool) -> sa.Select[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,10 @@ import click
 
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
 from orgform.cli.output import Screen
-from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK
+from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, OrgformError
 
 if TYPE_CHECKING:
+    from orgform.app import Split
     from orgform.model import Plan
 
 
@@ -24,12 +26,21 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Save the plan; `orgform apply FILE` applies it.",
 )
+@click.option(
+    "--split-by-risk",
+    "into",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Save it as two plans: DIR/additive.plan.json, to be applied first, and DIR/destructive.plan.json.",
+)
 @click.option("--base", metavar="REF", help="Compare with the config at this git revision instead of what was last applied.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything that is managed.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @common(*CONFIG, "only", "today", *LIVE, "allow", "allow-destroy", *SCREEN, formats=("text", "json", "markdown", "html", "github"))
-def command(out: Path | None, base: str | None, destroy: bool, detailed_exitcode: bool, **values: Any) -> int:
+def command(out: Path | None, into: Path | None, base: str | None, destroy: bool, detailed_exitcode: bool, **values: Any) -> int:
     """Show exactly what an apply would change, who gains or loses access by it, and what was changed outside. Changes nothing.
+
+    With --split-by-risk what deletes, or takes something away, is a plan of its own, for somebody to approve: apply it last.
 
     Exits 0; 1 when a target could not be read; 2 with --detailed-exitcode when there are changes; 3 when the config is invalid; 4 when a
     guard refuses.
@@ -40,14 +51,32 @@ def command(out: Path | None, base: str | None, destroy: bool, detailed_exitcode
     from orgform.cli.progress import Watch
 
     paper = screen(values)
+    options, parts = chosen(values), None
     with Watch(paper) as watch:
-        made = app.plan(chosen(values), base=base, destroy=destroy, listen=watch, confirm=secret_question(paper, watch))
+        confirm = secret_question(paper, watch)
+        if into:
+            parts = app.plan_by_risk(options, into, base=base, destroy=destroy, listen=watch, confirm=confirm)
+        made = parts.whole if parts else app.plan(options, base=base, destroy=destroy, listen=watch, confirm=confirm)
     if out:
         save(made, out)
     show.plan(paper, made)
     if out:
         paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
+    if parts:
+        _tell_parts(paper, parts)
     return _code(made, paper, detailed_exitcode)
+
+
+def _tell_parts(paper: Screen, parts: Split) -> None:
+    """What is where, in the order in which it is applied."""
+    told = zip(("additive", "destructive"), (parts.additive, parts.destructive), parts.files, strict=True)
+    for name, part, file in told:
+        count = f"{len(part.changes):,}" if part.changes else "no"
+        changes = f"{count} {name} change{'' if len(part.changes) == 1 else 's'}"
+        after = f"refused by {guards(part)}" if part.refused else f"`orgform apply {file}` applies it" if part.changes else "nothing to do"
+        paper.note(f"Saved {changes} in {file}: {after}.")
+    if parts.whole.refused and parts.additive.changes and not parts.additive.refused:
+        paper.note("No guard speaks against the additive part: it can be applied by itself.")
 
 
 def _code(made: Plan, paper: Screen, detailed: bool) -> int:
@@ -66,16 +95,23 @@ def unread_targets(made: Plan) -> str:
 
 
 def refusal(made: Plan) -> str:
-    names = ", ".join(dict.fromkeys(g.guard for g in made.refused))
-    return f"Refused by {names}: an apply of this plan does nothing."
+    return f"Refused by {guards(made)}: an apply of this plan does nothing."
+
+
+def guards(made: Plan) -> str:
+    return ", ".join(dict.fromkeys(g.guard for g in made.refused))
 
 
 def save(made: Plan, out: Path) -> None:
-    """Whole or not at all, except where FILE is no ordinary file (/dev/stdout, a pipe)."""
+    """Whole or not at all, except where FILE is no ordinary file (/dev/stdout, a pipe). Raises `OrgformError`."""
     data = made.to_json()
-    if out.exists() and not out.is_file():
-        out.write_bytes(data)
-        return
-    draft = out.with_name(f".{out.name}.part")
-    draft.write_bytes(data)
-    draft.replace(out)
+    draft = out if out.exists() and not out.is_file() else out.with_name(f".{out.name}.part")
+    try:
+        draft.write_bytes(data)
+        if draft is not out:
+            draft.replace(out)
+    except OSError as error:
+        if draft is not out:
+            with suppress(OSError):
+                draft.unlink()
+        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint="make room, or name another file") from error

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from orgform import __version__
 from orgform.codec import Struct
 from orgform.collector import paused_collector
+from orgform.disk import is_full
 from orgform.errors import OrgformError, ProviderError, ReadFailed
 from orgform.kinds import Kinds
 from orgform.model import Address, Live, key_of
@@ -288,6 +289,7 @@ class LocalApi(AdminApi):
         from orgform.server import Caller, Store, create_app
         from orgform.server.verification import Resolver
 
+        self._database = database
         self._store = Store(database)
         self._store.check()
         actor = _user()
@@ -301,6 +303,19 @@ class LocalApi(AdminApi):
         )
         session = Session("http://local", transport=InProcessTransport(app), max_wait=context.max_wait, user_agent=client)
         super().__init__(session, context.kinds, capabilities, name, run=context.run)
+
+    def check_writable(self) -> None:
+        """The file, or the folder where it, its log, or a folder for it would be made, may be written and has room."""
+        above = next(folder for folder in self._database.absolute().parents if folder.exists())
+        for path in (self._database, above):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise ProviderError(
+                    f"{path} cannot be written, so nothing was tried", hint="make the database's file and its folder writable for this user"
+                )
+        if is_full(above / self._database.name):
+            raise ProviderError(
+                f"{self._database} cannot be written: its disk is full, so nothing was tried", hint="make room, then apply again"
+            )
 
     def close(self) -> None:
         super().close()

@@ -1,0 +1,1 @@
+"""Stateful fakes of real platforms, for tests without them: one module each, with `example()` for the folder in examples/platforms."""
