@@ -15,7 +15,7 @@ from orgform.codec import Struct, replace
 from orgform.errors import OrgformError, ProviderError, ReadFailed, UsageError
 from orgform.kinds import Kinds
 from orgform.ledger import Ledger
-from orgform.model import Address, Attributes, Attribution, Config, Live, TargetConfig, kind_of
+from orgform.model import Address, Attributes, Attribution, Config, Live, TargetConfig, kind_of, parts_of
 from orgform.providers import find_spec
 from orgform.providers.base import Challenge, Event, Operation, Provider, ProviderSpec, ReadResult, Result, RoleNames, TargetContext
 from orgform.secrets import check_origin, redact, resolve, shown_without_secrets
@@ -181,10 +181,10 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
 
 
 def _labels(resources: Iterable[tuple[Address, Attributes]], kinds: Kinds) -> dict[Address, str]:
-    """What people call them, where their kind says which attribute that is."""
+    """What people call them, where their kind says which attribute that is; by their key, where it is not written."""
     named = {kind.name: kind.label for kind in kinds.values() if kind.label}
     found = ((a, own.get(label)) for a, own in resources if (label := named.get(kind_of(a))))
-    return {a: str(label) for a, label in found if label}
+    return {a: str(label or parts_of(a)[-1]) for a, label in found}
 
 
 def _ledger_key(system: str, origin: str | None, opening: Opening) -> str:

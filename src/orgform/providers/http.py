@@ -28,7 +28,7 @@ from orgform.providers import (
 # isort: split
 import httpx
 
-from orgform.codec import DecodeError, Struct, decode, encode
+from orgform.codec import DecodeError, Struct, decode, encode, field
 from orgform.errors import ProviderError, ReadFailed
 from orgform.providers.pace import Pace
 from orgform.redaction import redact
@@ -104,6 +104,7 @@ class _Problem(Struct):
     code: Any = None
     message: Any = None
     error: Any = None
+    inner: Any = field(name="_error", default=None)
 
 
 class Session:
@@ -468,7 +469,8 @@ def _said(content: bytes) -> tuple[str, str]:
         problem: _Problem = decode(content, _Problem)
     except (DecodeError, ValueError, RecursionError):
         return "", ""
-    words = (problem.detail, problem.message, problem.error, problem.title)
+    nested = [w for inner in (problem.error, problem.inner) if isinstance(inner, dict) for w in map(inner.get, ("message", "title"))]
+    words = (problem.detail, problem.message, problem.error, *nested, problem.title)
     sentence = next((w for w in words if isinstance(w, str) and w), "")
     code = problem.code if isinstance(problem.code, str) else ""
     return code, redact("".join(c for c in redact(sentence) if c.isprintable()))[:500]
