@@ -79,11 +79,12 @@ def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
     Changes that do not fit any more are left out: nothing will be done about them.
     """
     renames = {new: old for old, new in renames_of(saved).items()}
-    target_of = {kind: name for name in sorted(saved.targets) for kind in inputs.targets[name].kinds if kind in kinds}
+    targets = {name: state for name, state in sorted(inputs.targets.items()) if name in saved.targets}
+    target_of = {kind: name for name, state in targets.items() for kind in state.kinds if kind in kinds}
     scope = Scope({}, {}, relabel(inputs.live, renames_of(saved), kinds), target_of, renames)
     changes = tuple(c for c in saved.changes if _still_fits(c, scope, kinds))
     allow, destroy = (*saved.allow, *inputs.allow), (*saved.allow_destroy, *inputs.allow_destroy)
-    problems = {kind: why for name in saved.targets for kind, why in inputs.targets[name].problems.items()}
+    problems = {kind: why for state in targets.values() for kind, why in state.problems.items()}
     judged_on = Counter(kind_of(c.moved_from or c.address) for c in saved.changes if c.before is not None)
     there = {kind_of(address) for address in inputs.live}
     problems |= {

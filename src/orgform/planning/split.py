@@ -34,10 +34,11 @@ def split(made: Plan, inputs: PlanInputs, kinds: Kinds) -> tuple[Plan, Plan]:
     destructive = [c for i, c in enumerate(made.changes) if i in late]
     now = _scope(made, inputs, inputs.live, additive, kinds)
     then = _scope(made, inputs, _after(now.live, additive, kinds), destructive, kinds)
-    going, staying = _manual(made, inputs)
+    going, staying = _manual(made)
     first = replace(
         _part(made, inputs, now, additive, kinds),
         manual_steps=staying,
+        waiting=tuple(w for w in made.waiting if w.change.risk != "destructive"),
         unmanaged=made.unmanaged,
         observed=made.observed,
         ledger=_memory(made.ledger, {c.address for c in additive}, {c.address for c in destructive}),
@@ -47,6 +48,8 @@ def split(made: Plan, inputs: PlanInputs, kinds: Kinds) -> tuple[Plan, Plan]:
     second = replace(
         _part(made, renamed, then, destructive, kinds),
         manual_steps=going,
+        waiting=tuple(w for w in made.waiting if w.change.risk == "destructive"),
+        attested=(),
         unmanaged=(),
         observed=(),
         ledger=_only_of(made.ledger, {c.address for c in destructive}),
@@ -92,7 +95,7 @@ def _what_comes_first(changes: Sequence[Change], late: set[int], kinds: Kinds) -
 def _scope(made: Plan, inputs: PlanInputs, live: Mapping[Address, Live], changes: Sequence[Change], kinds: Kinds) -> Scope:
     """A live system under the names that it has after these changes."""
     renames = {c.moved_from: c.address for c in changes if c.moved_from}
-    target_of = {kind: name for name in sorted(made.targets) for kind in inputs.targets[name].kinds if kind in kinds}
+    target_of = {kind: name for name in sorted(made.targets.keys() & inputs.targets.keys()) for kind in inputs.targets[name].kinds}
     return Scope({}, {}, relabel(live, renames, kinds), target_of, {new: old for old, new in renames.items()})
 
 
@@ -119,11 +122,10 @@ def _own_members_renamed(inputs: PlanInputs, changes: Iterable[Change]) -> dict[
     return {name: replace(t, own_member=renames.get(t.own_member or _NOBODY, t.own_member)) for name, t in inputs.targets.items()}
 
 
-def _manual(made: Plan, inputs: PlanInputs) -> tuple[tuple[ManualStep, ...], tuple[ManualStep, ...]]:
-    """Steps for people: what they are to delete, and the rest."""
-    wanted = {} if inputs.destroy else inputs.desired
-    going = tuple(step for step in made.manual_steps if step.address not in wanted)
-    return going, tuple(step for step in made.manual_steps if step.address in wanted)
+def _manual(made: Plan) -> tuple[tuple[ManualStep, ...], tuple[ManualStep, ...]]:
+    """Steps for people: what they are to delete or to take away, and the rest."""
+    going = tuple(step for step in made.manual_steps if step.risk == "destructive")
+    return going, tuple(step for step in made.manual_steps if step.risk != "destructive")
 
 
 def _part(made: Plan, inputs: PlanInputs, scope: Scope, changes: Sequence[Change], kinds: Kinds) -> Plan:
@@ -165,4 +167,6 @@ def _only_of(ledger: Remember, own: set[Address]) -> Remember:
 def _counted(part: Plan) -> Plan:
     counts = Counter(c.action for c in part.changes)
     actions = {action: counts[action] for action in ("create", "update", "delete")}
-    return replace(part, summary={**actions, "manual": len(part.manual_steps), "unmanaged": len(part.unmanaged)})
+    return replace(
+        part, summary={**actions, "manual": len(part.manual_steps), "waiting": len(part.waiting)} | {"unmanaged": len(part.unmanaged)}
+    )
