@@ -30,6 +30,7 @@ import httpx
 
 from orgform.codec import DecodeError, Struct, decode, encode, field
 from orgform.errors import ProviderError, ReadFailed
+from orgform.providers.budget import Budget, QuotaUsedUp
 from orgform.providers.pace import Pace
 from orgform.redaction import redact
 from orgform.urls import origin_of
@@ -126,14 +127,17 @@ class Session:
         reserve: float = 0.0,
         requests_per_minute: int | None = None,
         hosts: Iterable[str] = (),
+        budget: Budget | None = None,
     ) -> None:
         """`transport`: what carries the requests in place of the network. `ca`: PEM file of the authorities to trust in place of the usual.
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side;
         `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked. `reserve`: percent of the quota that is left
-        to others, of `requests_per_minute` where the other side does not tell it. `hosts`: as `ProviderSpec.hosts` has them.
+        to others, of `requests_per_minute` where the other side does not tell it. `hosts`: as `ProviderSpec.hosts` has them. `budget`: counts
+        every request, and has its own reserve.
         """
         self._pace = Pace(reserve, requests_per_minute)
+        self._budget = budget
         self._base = _parsed(base_url)
         self.origin = _origin(self._base)
         self._hosts = tuple(_host_pattern(host) for host in hosts)
@@ -172,12 +176,15 @@ class Session:
         headers: Mapping[str, str] | None = None,
         idempotent: bool,
         type: type[T] | Any = Any,
+        share: str = "",
     ) -> Answer[T]:
         """Sends one request, repeats it while that may help, and decodes the answer as `type` (`None` where it has no body).
 
-        `path` is relative to the base URL, or a link on the same origin. `idempotent`: doing it twice is doing it once. Raises `HttpError`.
+        `path` is relative to the base URL, or a link on the same origin. `idempotent`: doing it twice is doing it once. `share`: whose part of
+        the budget's day it is. Raises `HttpError`.
         """
         url = self._resolve(path)
+        self._local.share = share
         content = None if json is None else encode(json)
         sent = dict(headers or {})
         if content is not None:
@@ -253,13 +260,23 @@ class Session:
     def _got(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str]) -> _Got:
         """One exchange, in the bounds of time and size."""
         self._pace.wait()
+        if self._budget:
+            self._counted(self._budget)
         client, deadline = self._client()
         deadline.start(self._whole)
         with client.stream(method, url, content=content, headers=headers, extensions={"trace": deadline.trace}) as response:
             told = dict(response.headers)
             self._pace.told(told)
+            if self._budget:
+                self._budget.told(told, self._local.share)
             body = response.content if response.is_closed else bounds.whole(response.iter_raw(), told, self._largest)
             return _Got(response.status_code, response.reason_phrase, told, body)
+
+    def _counted(self, budget: Budget) -> None:
+        try:
+            budget.wait(self._local.share)
+        except QuotaUsedUp as e:
+            raise HttpError(e.message, hint=e.hint) from e
 
     def _wait(self, attempt: int, asked: float) -> float:
         """What the server asks for, else a jittered backoff; never more than `max_wait`."""

@@ -40,7 +40,7 @@ class Pace:
 
     def told(self, headers: Mapping[str, str]) -> None:
         """What an answer says of the quota."""
-        limit, left, reset = (_number(headers.get(f"ratelimit-{name}")) for name in ("limit", "remaining", "reset"))
+        limit, left, reset = (number(headers.get(f"ratelimit-{name}")) for name in ("limit", "remaining", "reset"))
         if not limit or left is None:
             return
         with self._lock:
@@ -69,5 +69,6 @@ class Pace:
         return min(int((self._limit or 0) * self._reserve / 100), (self._limit or 1) - 1)
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
+def number(text: str | None, digits: int = 9) -> int | None:
+    """A header's whole number, of so many digits at most; None where it is none."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= digits else None
