@@ -125,8 +125,8 @@ def test_what_creates_changes_or_gives_comes_first_and_what_deletes_or_takes_lat
     whole, additive, destructive = of(desired, live)
     assert steps(additive) == [f"update {BOB}", "create workspace/y"] or steps(additive) == ["create workspace/y", f"update {BOB}"]
     assert sorted(steps(destructive)) == ["delete workspace/x", "update group/g"]
-    assert additive.summary == {"create": 1, "update": 1, "delete": 0, "manual": 0, "unmanaged": 0}
-    assert destructive.summary == {"create": 0, "update": 1, "delete": 1, "manual": 0, "unmanaged": 0}
+    assert additive.summary == {"create": 1, "update": 1, "delete": 0, "manual": 0, "waiting": 0, "unmanaged": 0}
+    assert destructive.summary == {"create": 0, "update": 1, "delete": 1, "manual": 0, "waiting": 0, "unmanaged": 0}
     assert whole.estimate.api_calls < additive.estimate.api_calls + destructive.estimate.api_calls
     assert additive.part and additive.part.name == "additive" and not additive.part.first
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic, sort_diagnostics
 from orgform.kinds import Kinds, Reference
-from orgform.model import AccessDelta, Address, Attested, Attributes, Change, Plan, PlanTarget, Unmanaged, address_of, kind_of
+from orgform.model import AccessDelta, Address, Attested, Attributes, Change, GuardVerdict, Plan, PlanTarget, Unmanaged, address_of, kind_of
 from orgform.planning.access import AccessChange
 from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
@@ -94,18 +94,34 @@ def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
     }
     judged = Judged(replace(inputs, allow=allow, allow_destroy=destroy), scope, changes, kinds)
     facts = judged.facts(changes, problems)
-    remembered = [g for g in saved.guards if g.guard in ("prevent-destroy", "immutable")]
-    asked = [g for g in judge(facts) if g.guard not in ("prevent-destroy", "immutable")]
-    refused_then = [g for g in saved.refused if g not in remembered]
+    asked = {g.guard: g for g in judge(facts) if g.guard not in _ONLY_THEN}
+    remembered = [g for g in saved.guards if g.guard in _ONLY_THEN]
+    # What was not read completely then is not known now: only a word for it lets it pass.
+    unread = [g for g in saved.refused if g.guard == "incomplete-read" and not _all_allowed(g, facts)]
     marked = {c.address: c for c in judged.passage.marked(changes)}
-    return replace(saved, changes=tuple(marked.get(c.address, c) for c in saved.changes), guards=(*refused_then, *asked, *remembered))
+    return replace(
+        saved,
+        changes=tuple(marked.get(c.address, c) for c in saved.changes),
+        guards=(*unread, *(g for n, g in asked.items() if not (unread and n == "incomplete-read")), *remembered),
+    )
+
+
+#: these rest on the config, so a saved plan keeps them as they were
+_ONLY_THEN = ("prevent-destroy", "immutable")
+
+
+def _all_allowed(verdict: GuardVerdict, facts: Facts) -> bool:
+    return all(facts.allowed(verdict.guard, f"{item.partition(':')[0]}/*") for item in verdict.items)
 
 
 def _still_fits(change: Change, scope: Scope, kinds: Kinds) -> bool:
     live = scope.live.get(change.address)
     if live is None or change.before is None:
         return live is None and change.action == "create"
-    return fingerprint(project(change.before, live.attributes, kinds.of(change.address))) == change.precondition
+    kind = kinds.of(change.address)
+    # A secret is never read back; what was last applied is taken to be there.
+    known = {**live.attributes, **{name: change.before[name] for name in kind.sensitive if name in change.before}}
+    return fingerprint(project(change.before, known, kind)) == change.precondition
 
 
 def _with_risk(changes: Sequence[Change], told: Sequence[Effect], kinds: Kinds) -> list[Change]:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -116,7 +117,7 @@ class Budget:
             return seconds
 
     def _until_free(self, state: _State) -> float:
-        """Seconds until the minute has room. A request that seems to come yet was sent before the clock was put back: it counts from now."""
+        """Seconds until the minute has room. What seems to be sent in times to come was sent before the clock was put back."""
         at = self._clock()
         state.minute = [min(sent, at) for sent in state.minute if sent > at - MINUTE]
         state.until = min(state.until, at + MINUTE)
@@ -242,7 +243,7 @@ class _File:
         return True
 
 
-if os.name == "nt":  # pragma: no cover
+if sys.platform == "win32":  # pragma: no cover
     import msvcrt
 
     def _lock(file: IO[bytes]) -> bool:

@@ -133,8 +133,8 @@ class Session:
 
         `max_wait`: seconds that one wait before a repetition lasts at most; `timeout`: seconds without a sign of the other side;
         `whole`: seconds that one try may take in all; `largest`: bytes of an answer, unpacked. `reserve`: percent of the quota that is left
-        to others, of `requests_per_minute` where the other side does not tell it. `hosts`: as `ProviderSpec.hosts` has them. `budget`: counts
-        every request, and has its own reserve.
+        to others, of `requests_per_minute` where the other side does not tell it. `hosts`: as `ProviderSpec.hosts` has them.
+        `budget`: counts every request, and has its own reserve.
         """
         self._pace = Pace(reserve, requests_per_minute)
         self._budget = budget
@@ -180,8 +180,8 @@ class Session:
     ) -> Answer[T]:
         """Sends one request, repeats it while that may help, and decodes the answer as `type` (`None` where it has no body).
 
-        `path` is relative to the base URL, or a link on the same origin. `idempotent`: doing it twice is doing it once. `share`: whose part of
-        the budget's day it is. Raises `HttpError`.
+        `path` is relative to the base URL, or a link on the same origin. `idempotent`: doing it twice is doing it once. `share`: whose
+        part of the budget's day it is. Raises `HttpError`.
         """
         url = self._resolve(path)
         self._local.share = share

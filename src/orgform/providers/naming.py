@@ -47,7 +47,7 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
     known = sorted(things, key=lambda t: t.id)
     found: dict[str, str] = {}
     for key, word in sorted(given.items()):
-        fitting = [t for t in known if t.id == word] or [t for t in known if _same(t.name, word)]
+        fitting = [t for t in known if t.id == word] or [t for t in known if same_name(t.name, word)]
         if len(fitting) > 1:
             ids = ", ".join(t.id for t in fitting)
             raise ReadFailed(
@@ -57,7 +57,7 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
     for key, name in sorted(labels.items()):
         if key not in found.values():
             free = [t for t in known if t.id not in found]
-            fitting = [t for t in free if t.id == key] or [t for t in free if _same(t.name, name)]
+            fitting = [t for t in free if t.id == key] or [t for t in free if same_name(t.name, name)]
             if len(fitting) == 1:
                 found[fitting[0].id] = key
     taken = set(found.values())
@@ -69,5 +69,6 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
     return found
 
 
-def _same(one: str, other: str) -> bool:
+def same_name(one: str, other: str) -> bool:
+    """Whether people would take them for one: whatever the case and the blanks."""
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()

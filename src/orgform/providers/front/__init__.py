@@ -75,6 +75,7 @@ _MEMBER = KindCapability(
     },
 )
 _MEMBERSHIP = KindCapability(
+    update="manual",
     fields={"role": "attested"},
     guides={
         "update": Guide(

@@ -6,16 +6,16 @@ more shows it. A workspace is absent only where Stanna says that there is none o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from orgform.codec import Struct, digest
-from orgform.errors import ProviderError, ReadFailed
-from orgform.model import Address, Live, address_of, key_of, kind_of
+from orgform.errors import ReadFailed
+from orgform.model import Live, address_of, key_of, kind_of
 from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.budget import Budget
-from orgform.providers.http import HttpError, Session
+from orgform.providers.http import Answer, HttpError, Session
 from orgform.providers.stanna.mapping import body_of, lost, settings_of, unlike
 
 SETTINGS: Final = "workspace.settings"
@@ -149,7 +149,7 @@ class Stanna(Provider):
     def _put(self, key: str, before: dict[str, Any], body: dict[str, Any]) -> Result:
         try:
             # Values, not steps: the same body twice is the same settings.
-            answer = self._session.request(
+            answer: Answer[_Written] = self._session.request(
                 "PUT", self._path(key), json={"workspace": body}, idempotent=True, type=_Written, share=self._id(key)
             )
         except HttpError as error:

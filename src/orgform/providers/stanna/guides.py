@@ -13,7 +13,10 @@ _SETTINGS: Final = "Settings -> Workspace"
 _UNNAMED: Final = "the workspace's team management in the Stanna dashboard (the help page names no path)"
 _ADMIN: Final = "an Admin of the workspace"
 _SUPPORT: Final = "write to support@gostanna.com"
-_REAUTH: Final = "OAuth tokens remain tied to the original domain: re-authenticate the integrations afterwards, and see that their permissions are the same"
+_REAUTH: Final = (
+    "OAuth tokens remain tied to the original domain: re-authenticate the integrations afterwards, and see that their "
+    "permissions have not changed"
+)
 _SETTING: Final = Guide(
     _SETTINGS,
     who=_ADMIN,

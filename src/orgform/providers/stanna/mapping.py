@@ -40,7 +40,7 @@ def settings_of(workspace: Workspace) -> Attributes:
 
 
 def body_of(patch: Attributes, workspace: Workspace) -> dict[str, Any]:
-    """What to send as `workspace`, of a merge patch of `settings` and what was just read. A setting cannot be taken away: `None` is left."""
+    """What to send as `workspace`, of a merge patch of `settings` and what was just read. No setting can be taken away: `None` is left."""
     thresholds = {THRESHOLDS[n]: v for n, v in (patch.get("thresholds") or {}).items() if n in THRESHOLDS}
     body = {_NAMES[n]: v for n, v in patch.items() if n in _NAMES} | thresholds
     body = {n: v for n, v in body.items() if v is not None}
