@@ -20,6 +20,8 @@ Risk = Literal["additive", "modifying", "destructive"]
 #: how far `orgform undo` can take a change back: wholly, all but what it `loses`, or not at all
 Undoable = Literal["reversible", "lossy", "irreversible"]
 Verdict = Literal["passed", "refused"]
+#: of a quota
+Window = Literal["minute", "day"]
 Attributes = dict[str, Any]
 
 
@@ -255,12 +257,14 @@ class Cost(Struct, frozen=True):
 class Estimate(Struct, frozen=True):
     """`seconds` at the target's known rate and latency; 0 where nothing is to do.
 
-    `quota_percent`: the calls as percent of what a live system allows in a minute (of the one where it is most); None where none is known.
+    `quota_percent`: the calls as percent of what a live system allows in a minute or a day (of the one where it is most); None where
+    neither is known. `quota_of` says which.
     """
 
     api_calls: int = 0
     seconds: float = 0.0
     quota_percent: float | None = None
+    quota_of: Window = "minute"
 
 
 class PlanBase(Struct, frozen=True):

@@ -298,3 +298,19 @@ def test_a_delete_that_something_unmanaged_still_names_is_told_before_it_is_trie
     assert "declare it" in next(d.detail for d in unmanaged.diagnostics if d.code == "ORG507")
     cleared = plan({"domain/acme.com": {"auto_join": None}}, live, live)
     assert [d.code for d in cleared.diagnostics] == []
+
+
+def test_the_estimate_tells_of_a_day_that_does_not_suffice() -> None:
+    """A minute's quota only makes wait; a day's refuses."""
+    live = {f"workspace/w{i}": {} for i in range(5)}
+
+    def estimated(minute: int | None, day: int) -> tuple[float | None, str, float]:
+        can = Capabilities(
+            kinds={"workspace": KindCapability()}, page=10, seconds_per_call=1, requests_per_minute=minute, requests_per_day=day
+        )
+        made = plan({**live, "workspace/a": {}, "workspace/b": {}}, live, live, state=target(capabilities=can)).estimate
+        return made.quota_percent, made.quota_of, made.seconds
+
+    assert estimated(60, 1000) == (5.0, "minute", 3.0)
+    assert estimated(None, 1000) == (0.3, "day", 3.0)
+    assert estimated(60, 2) == (150.0, "day", 86_400.0)

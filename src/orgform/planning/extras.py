@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from orgform.diagnostics import Diagnostic
 from orgform.kinds import Kinds
-from orgform.model import Address, Change, Cost, Estimate, Observed, kind_of
+from orgform.model import Address, Change, Cost, Estimate, Observed, Window, kind_of
 from orgform.planning.scope import PlanInputs, Scope, TargetState
 
 
@@ -72,8 +72,19 @@ def estimate(changes: Sequence[Change], inputs: PlanInputs, scope: Scope) -> Est
     writes = Counter(change.target for change in changes)
     calls = {name: _calls(target, live, writes[name]) for name, target in inputs.targets.items()}
     seconds = sum(_seconds(inputs.targets[name], count, inputs.reserve) for name, count in calls.items())
-    shares = [count * 100 / limit for name, count in calls.items() if (limit := inputs.targets[name].capabilities.requests_per_minute)]
-    return Estimate(sum(calls.values()), round(seconds, 1), round(max(shares), 1) if shares else None)
+    shares = [share for name, count in calls.items() for share in _shares(inputs.targets[name], count)]
+    nearest, of = max(shares, default=(None, "minute"))
+    return Estimate(sum(calls.values()), round(seconds, 1), None if nearest is None else round(nearest, 1), of)
+
+
+def _shares(target: TargetState, calls: int) -> Iterator[tuple[float, Window]]:
+    """Percent of what a quota allows. A minute's only makes wait; a day's stops, so that it is told where it does not suffice."""
+    can = target.capabilities
+    day = calls * 100 / can.requests_per_day if can.requests_per_day else None
+    if can.requests_per_minute and (day is None or day <= 100):
+        yield calls * 100 / can.requests_per_minute, "minute"
+    elif day is not None:
+        yield day, "day"
 
 
 def _calls(target: TargetState, live: Counter[str], writes: int) -> int:
@@ -88,4 +99,5 @@ def _seconds(target: TargetState, calls: int, reserve: float) -> float:
     can = target.capabilities
     ours = max(1.0, can.requests_per_minute * (100 - reserve) / 100) if can.requests_per_minute else math.inf
     limited = calls * 60 / ours
-    return max(calls * can.seconds_per_call, limited)
+    days = calls // max(1.0, can.requests_per_day * (100 - reserve) / 100) if can.requests_per_day else 0
+    return max(calls * can.seconds_per_call, limited, days * 86_400)

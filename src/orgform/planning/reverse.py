@@ -11,6 +11,7 @@ from orgform.codec import replace
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Change, Live, kind_of
 from orgform.planning.scope import TargetState
+from orgform.providers.base import KindCapability
 
 SECRET_UNKNOWN = "its earlier value is a secret that nobody kept"  # noqa: S105 - a sentence
 NAMED = 5  # of many resources, so many are named
@@ -27,7 +28,7 @@ def labelled(changes: Sequence[Change], targets: Mapping[str, TargetState], live
 def _labelled(change: Change, target: TargetState, live: Live | None, swept: Sequence[Address], kind: Kind) -> Change:
     can = target.capabilities.of(kind.name)
     inverse = _INVERSE[change.action]
-    if can is None or getattr(can, inverse) != "api":
+    if can is None or not (getattr(can, inverse) == "api" or (inverse == "update" and _any_by_api(change, can))):
         return replace(change, undo="irreversible", loses=(f"{target.provider} has no API to {inverse} it again",))
     loses = change.loses
     if change.action == "delete":
@@ -71,6 +72,11 @@ def _hidden(change: Change, kind: Kind) -> list[str]:
 def _replaced(change: Change, kind: Kind) -> list[str]:
     before, after = change.before or {}, change.after or {}
     return [name for name in kind.sensitive if name in after and before.get(name) is None and after[name] is not None]
+
+
+def _any_by_api(change: Change, can: KindCapability) -> bool:
+    """Whether an update that is otherwise people's has fields that the API sets."""
+    return any(can.field(f.path.partition(".")[0]) == "api" for f in change.fields)
 
 
 def _swept(parents: set[Address], live: Mapping[Address, Live], changed: set[Address], kinds: Kinds) -> dict[Address, list[Address]]:

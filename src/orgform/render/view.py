@@ -229,7 +229,7 @@ def estimate(doc: Doc) -> str:
     numbers = doc.get("estimate") or {}
     calls, seconds = int(numbers.get("api_calls") or 0), float(numbers.get("seconds") or 0)
     quota = numbers.get("quota_percent")
-    share = f", {float(quota):.0f} % of what a minute allows" if quota is not None else ""
+    share = f", {float(quota):.0f} % of what a {numbers.get('quota_of', 'minute')} allows" if quota is not None else ""
     return f"About {count(calls, 'API call')}, {duration(seconds)}{share}." if calls else ""
 
 
