@@ -1,0 +1,86 @@
+"""Which key of the config stands for which team, teammate and group of Front, and the other way round.
+
+Invariant: one directory sees each of Front's lists once, until it is told to forget it; only people are teammates here, no bots.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from orgform.codec import Struct
+from orgform.formats import normalise
+from orgform.model import Address
+from orgform.providers.front.api import Api, Group, Team, TeamDetail, Teammate
+from orgform.providers.naming import Thing, keyed, labelled
+
+T = TypeVar("T")
+PERSON = "user"
+
+
+class Names(Struct, frozen=True):
+    """What the config calls things. `labels`: address -> name; `workspaces`, `groups`: key -> id or name, as the target's options say."""
+
+    labels: Mapping[Address, str] = {}
+    workspaces: Mapping[str, str] = {}
+    groups: Mapping[str, str] = {}
+
+
+class Directory:
+    """Safe to use from several threads. Raises `HttpError`, and `ReadFailed` where a name fits several."""
+
+    def __init__(self, api: Api, names: Names) -> None:
+        self._api = api
+        self._names = names
+        self._known: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def once(self, name: str, load: Callable[[], T]) -> T:
+        """What `load` gives the first time."""
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = load()
+            found: T = self._known[name]
+            return found
+
+    def forget(self, *names: str) -> None:
+        """The next question asks Front again. Without names: all of it."""
+        with self._lock:
+            for name in names or tuple(self._known):
+                self._known.pop(name, None)
+
+    def teams(self) -> dict[str, Team]:
+        """By key."""
+        return self.once("teams", lambda: self._by_key(self._api.listed("/teams", Team), "workspace", self._names.workspaces))
+
+    def details(self) -> dict[str, TeamDetail]:
+        """By key; of a team that went away meanwhile, nothing."""
+        return self.once("details", lambda: {key: d for key, team in self.teams().items() if (d := self._detail(team))})
+
+    def _detail(self, team: Team) -> TeamDetail | None:
+        return self._api.one(f"/teams/{team.id}", TeamDetail)
+
+    def teammates(self) -> dict[str, Teammate]:
+        """People by e-mail address."""
+        return self.once("teammates", lambda: people(self._api.listed("/teammates", Teammate)))
+
+    def groups(self) -> dict[str, Group]:
+        """By key."""
+        return self.once("groups", lambda: self._by_key(self._api.listed("/teammate_groups", Group), "group", self._names.groups))
+
+    def keys(self, things: Iterable[Any], kind: str, parent: str) -> dict[str, Any]:
+        """Key below a workspace -> what it stands for."""
+        found = list(things)
+        keys = keyed((Thing(t.id, t.name) for t in found), given={}, labels=labelled(kind, self._names.labels, parent), what=f"{kind}s")
+        return {keys[t.id]: t for t in found}
+
+    def _by_key(self, things: list[Any], kind: str, given: Mapping[str, str]) -> dict[str, Any]:
+        labels = labelled(kind, self._names.labels)
+        keys = keyed((Thing(t.id, t.name) for t in things), given=given, labels=labels, what=f"{kind}s")
+        return {keys[t.id]: t for t in things}
+
+
+def people(teammates: Iterable[Teammate]) -> dict[str, Teammate]:
+    """By e-mail address, in the spelling that the config has."""
+    return {normalise("email", t.email): t for t in teammates if t.type == PERSON}
