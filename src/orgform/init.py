@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from orgform.config.files import is_within
 from orgform.errors import OrgformError, UsageError
 
 SCHEMA_FILE = "schemas/company.schema.json"
@@ -187,6 +188,9 @@ def _refuse_a_config(folder: Path, files: Iterable[str]) -> None:
         raise OrgformError(f"{folder} is no folder", hint="choose another one with -C DIR")
     there = [name for name in files if name != IGNORE_FILE and (folder / name).exists()]
     there += [str(p.relative_to(folder)) for pattern in ("*.yaml", "*.yml") for p in sorted(folder.glob(pattern))]
+    out = next((folder / name for name in (*files, IGNORE_FILE) if not is_within(folder, folder / name)), None)
+    if out:
+        raise OrgformError(f"{out} leads out of {folder}; nothing was written", hint="remove the link, or name another folder")
     if there:
         raise OrgformError(f"{folder} holds a config already ({there[0]}); nothing was written", hint="choose an empty folder with -C DIR")
 

@@ -46,15 +46,15 @@ def on_a_server(rounds: int, folder: Path, ledger: str | None = None) -> None:
 
 
 def test_in_the_process(folder: Path) -> None:
-    crashes("local", 140, folder)
+    crashes("local", 150, folder)
 
 
 def test_against_a_server(folder: Path) -> None:
-    on_a_server(40, folder)
+    on_a_server(35, folder)
 
 
 def test_against_a_server_with_the_ledger_in_postgresql(folder: Path, postgres: Postgres) -> None:
-    on_a_server(25, folder, postgres.database("few"))
+    on_a_server(20, folder, postgres.database("few"))
 
 
 @pytest.mark.soak

@@ -49,7 +49,9 @@ def mutated(good: Sequence[bytes], pieces: st.SearchStrategy[bytes]) -> st.Searc
             begin = draw(st.integers(0, len(data)))
             end = min(len(data), begin + draw(st.integers(0, 30)))
             other = draw(st.integers(0, len(data)))
-            put = draw(st.one_of(pieces, st.binary(max_size=4), st.just(data[other : other + 30]), st.just(data[begin:end] * 2), st.just(b"")))
+            put = draw(
+                st.one_of(pieces, st.binary(max_size=4), st.just(data[other : other + 30]), st.just(data[begin:end] * 2), st.just(b""))
+            )
             data = data[:begin] + put + data[end:]
         return data
 

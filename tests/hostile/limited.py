@@ -69,7 +69,16 @@ class Place:
         self.config, self.bait, self.mark = folder / "config", folder / "bait", folder / "mark"
         self.config.mkdir()
         self.bait.mkdir()
-        for name in ("token", "members.csv", "company.yaml", ".netrc", ".ssh/id_ed25519", ".aws/credentials", ".config/orgform/x", "sub/x.yaml"):
+        for name in (
+            "token",
+            "members.csv",
+            "company.yaml",
+            ".netrc",
+            ".ssh/id_ed25519",
+            ".aws/credentials",
+            ".config/orgform/x",
+            "sub/x.yaml",
+        ):
             path = self.bait / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"email\n{self.canaries['bait']}\n" if name.endswith(".csv") else f"groups: {{{self.canaries['bait']}: }}\n")

@@ -98,7 +98,9 @@ ODD = st.one_of(
     st.booleans(),
     st.integers(),
     st.floats(),
-    st.sampled_from([10**400, -1, 2**63, 2**64, 1e308, "", "\x1b[2J", "\u202e", "a/b/c", "member/x", "group/a/b", "../x", "\ud800", "x" * 5000]),
+    st.sampled_from(
+        [10**400, -1, 2**63, 2**64, 1e308, "", "\x1b[2J", "\u202e", "a/b/c", "member/x", "group/a/b", "../x", "\ud800", "x" * 5000]
+    ),
     st.sampled_from(["create", "update", "delete", "orgform.plan/2", "acme", "member/alice@acme.com", "group/helpers", "company/company"]),
     st.text(max_size=6),
     st.sampled_from([[], {}, [[]], {"": None}, [None], {"a": {"b": []}}]),
@@ -109,7 +111,11 @@ ODD = st.one_of(
 def plans(draw: st.DrawFn) -> Any:
     """Ways into the document (as fractions), and what to do there."""
     return [
-        (draw(st.lists(st.floats(0, 0.999), min_size=1, max_size=7)), draw(st.sampled_from(["set", "drop", "add", "double", "key"])), draw(ODD))
+        (
+            draw(st.lists(st.floats(0, 0.999), min_size=1, max_size=7)),
+            draw(st.sampled_from(["set", "drop", "add", "double", "key"])),
+            draw(ODD),
+        )
         for _ in range(draw(st.integers(1, 3)))
     ]
 
@@ -142,8 +148,33 @@ def alter(node: Any, way: list[float], what: str, value: Any) -> None:
 
 
 PIECES = st.sampled_from(
-    [b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"1e999", b"-0", b"9" * 400, b"\\ud800", b"\\u0000", b"\\", b"\0", b"\xff", b"NaN"]
-    + [b'"format": "orgform.plan/1",', b'"signature": null,', b'"changes": [],', b'"action": "delete",', b"\xef\xbb\xbf", b"\x1b", b" "]
+    [
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b'"',
+        b"null",
+        b"true",
+        b"1e999",
+        b"-0",
+        b"9" * 400,
+        b"\\ud800",
+        b"\\u0000",
+        b"\\",
+        b"\x00",
+        b"\xff",
+        b"NaN",
+        b'"format": "orgform.plan/1",',
+        b'"signature": null,',
+        b'"changes": [],',
+        b'"action": "delete",',
+        b"\xef\xbb\xbf",
+        b"\x1b",
+        b" ",
+    ]
 )
 BYTES = st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=30).map(b"".join))
 
@@ -159,6 +190,20 @@ def test_any_bytes(saved: Saved, data: bytes) -> None:
 @given(draw=st.data())
 def test_bytes_of_a_good_plan_are_altered(saved: Saved, draw: st.DataObject) -> None:
     either(saved, draw.draw(mutated([saved.signed, saved.plain], PIECES)))
+
+
+def test_bytes_that_are_no_text_inside_of_a_good_plan(saved: Saved) -> None:
+    """The head of it is read, and the rest is not."""
+    broken = saved.signed.replace(b'"delete"', b'"\x80delete"', 1)
+    assert broken != saved.signed
+    assert saved.load(broken, key=True) is None and saved.load(broken, key=False) is None
+
+
+def test_the_same_plan_in_other_words_is_the_same(saved: Saved) -> None:
+    assert saved.load(saved.signed, key=True) == saved.original
+    assert saved.load(json.dumps(json.loads(saved.signed)).encode(), key=True) == saved.original
+    assert saved.load(saved.signed.replace(b'"action": "', b'"action": "delete", "action": "', 1), key=True) == saved.original
+    assert saved.load(saved.plain, key=True) is None
 
 
 @settings(FEW, max_examples=100)

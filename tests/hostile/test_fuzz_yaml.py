@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orgform.config import load_config
-from orgform.config.files import FileProblem, Listing, missing, too_large
+from orgform.config.files import Listing, missing, too_large
 from orgform.errors import ConfigInvalid
 from orgform.kinds import load_kinds
 from orgform.model import Config
@@ -76,11 +76,26 @@ WORDS = st.sampled_from(
         *("policy", "moved", "include_csv", "companies", "for_each", "use", "lifecycle", "until", "reason", "extends", "scope", "name"),
         *("role", "parent", "permissions", "settings", "provider", "url", "token", "database", "labels", "ignore", "prevent_destroy", "<<"),
         *("alice@acme.com", "group:g", "acme.com", "local", "owner", "member", "2020-01-01", "9999-12-31", "{{ a }}", "{{ 1 // 0 }}", ""),
-        *("{% for x in range(9) %}x{% endfor %}", "a/b", "..", "*", "~", "env:HOME", "file:x", "x" * 300, "é", "e\u0301", "\u202e", "\U0001f600"),
+        *(
+            "{% for x in range(9) %}x{% endfor %}",
+            "a/b",
+            "..",
+            "*",
+            "~",
+            "env:HOME",
+            "file:x",
+            "x" * 300,
+            "é",
+            "e\u0301",
+            "\u202e",
+            "\U0001f600",
+        ),
     ]
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.text(max_size=8))
-TREES = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(WORDS, inner, max_size=5)), max_leaves=25)
+TREES = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(WORDS, inner, max_size=5)), max_leaves=25
+)
 
 
 def written(value: Any) -> str:
@@ -120,9 +135,57 @@ def instead(where: int, value: Any) -> None:
 
 
 PIECES = st.sampled_from(
-    [b"\n", b"\t", b" ", b"  ", b":", b": ", b"- ", b"? ", b"{", b"}", b"[", b"]", b",", b"&a ", b"*a", b"<<: *a\n", b"!!x ", b"! ", b"|", b">-"]
-    + [b"'", b'"', b"#", b"%", b"@", b"`", b"---\n", b"...\n", b"{{", b"}}", b"{%", b"\\", b"\0", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80"]
-    + [b"\r", b"\x85", b"\xe2\x80\xa8", b"0x", b"1e9", b"~", b"null", b"true", b"members", b"for_each", b"use", b"\x1b", b"\xe2\x80\xae"]
+    [
+        b"\n",
+        b"\t",
+        b" ",
+        b"  ",
+        b":",
+        b": ",
+        b"- ",
+        b"? ",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b"&a ",
+        b"*a",
+        b"<<: *a\n",
+        b"!!x ",
+        b"! ",
+        b"|",
+        b">-",
+        b"'",
+        b'"',
+        b"#",
+        b"%",
+        b"@",
+        b"`",
+        b"---\n",
+        b"...\n",
+        b"{{",
+        b"}}",
+        b"{%",
+        b"\\",
+        b"\x00",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\r",
+        b"\x85",
+        b"\xe2\x80\xa8",
+        b"0x",
+        b"1e9",
+        b"~",
+        b"null",
+        b"true",
+        b"members",
+        b"for_each",
+        b"use",
+        b"\x1b",
+        b"\xe2\x80\xae",
+    ]
 )
 BYTES = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=40).map(b"".join))
 MUTATIONS = mutated(EXAMPLES, PIECES)
@@ -144,6 +207,7 @@ def test_good_configs_with_something_broken(data: bytes) -> None:
 
 @FEW
 @given(SECTIONS)
+@example({"\u202e": None, "groups": {"\u2066": {"\u202e": "x"}}})  # words of a config in messages
 def test_any_values_anywhere(sections: Mapping[str, Any]) -> None:
     document(sections)
 

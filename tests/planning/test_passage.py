@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orgform.model import Address, Attributes, Change, Live, Plan, Policy, kind_of
+from orgform.model import Address, Attributes, Change, Live, Move, Plan, Policy, kind_of
 from orgform.planning import PlanInputs, make_plan
 from orgform.planning.access import effective_access
 from orgform.planning.diff import merge_patch, patched
@@ -57,6 +57,17 @@ def seen(draw: Any, state: Mapping[Address, Attributes]) -> State:
     """As it lives: most people are active, most domains verified."""
     words = {"member": ["active"] * 4 + ["suspended"], "domain": ["verified"] * 3 + ["pending"]}
     return {a: Live(own, {"status": draw(st.sampled_from(words[kind_of(a)]))} if kind_of(a) in words else {}) for a, own in state.items()}
+
+
+def renames(draw: Any, desired: Mapping[Address, Attributes], base: Mapping[Address, Attributes]) -> tuple[Move, ...]:
+    """At most one person and one domain that go by another name."""
+    found = []
+    for kind in ("member", "domain"):
+        old = sorted(a for a in base.keys() - desired.keys() - {OWN} if kind_of(a) == kind)
+        new = sorted(a for a in desired.keys() - base.keys() - {OWN} if kind_of(a) == kind)
+        if old and new and draw(st.booleans()):
+            found.append(Move(draw(st.sampled_from(old)), draw(st.sampled_from(new))))
+    return tuple(found)
 
 
 class System:
@@ -142,7 +153,7 @@ def no_prefix_of_any_order_locks_anybody_out(desired: Any, base: Any, data: Any,
     live = seen(data.draw, base)
     state = target(own_member=own, capabilities=Capabilities(sign_in_verified_domain=asks))
     policy = Policy(min_company_admins=0, min_workspace_admins=0)
-    known = inputs(desired, live, base, state=state, policy=policy, allow=ALLOWED)
+    known = inputs(desired, live, base, state=state, policy=policy, allow=ALLOWED, moved=renames(data.draw, desired, base))
     made = make_plan(known, KINDS)
     if {v.guard for v in made.refused} & {"company-admins", "workspace-admins", "own-access"}:
         return  # nothing is done at all

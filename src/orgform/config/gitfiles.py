@@ -1,8 +1,8 @@
 """The same config folder as it was at a commit, read from git without touching the work tree.
 
-Invariant: git is only asked to list and print objects that are there; no program and no host that a repository's own config names is
-run or asked, and a folder that looks like a repository without being one (a pull request may bring that) is none; a revision can never be read as an option, and what is no file of the config
-folder at that commit is never read.
+Invariant: git is only asked to list and print objects that are there; no program that a repository's own config names is run, no host
+that it names is asked, and a folder that only looks like a repository (a pull request may bring one) is none; a revision can never be
+read as an option, and what is no file of the config folder at that commit is never read.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from orgform.codec import replace
@@ -220,6 +220,7 @@ def _end_starred(line: str, secret: str) -> str:
     return line[: len(line) - longest] + "*" * longest
 
 
+@lru_cache(64)
 def snippet(line: str) -> str:
     """A line of text as it may be shown: no secrets, no control characters, not endless."""
     line = URL_PASSWORD.sub(_starred, _SECRET_KEY.sub(_starred, line.rstrip("\r\n")))

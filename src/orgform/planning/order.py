@@ -209,7 +209,8 @@ def _transplants(changes: Sequence[Change], kinds: Kinds, depth: Mapping[Address
     """Chains that keep a tree a tree while several of its members change their place (workspaces their `parent`).
 
     First those that come loose, then those that change hands, from the top down, then those that are hung up: so nothing is ever put
-    below itself. Where all come loose or all are hung up there is nothing to mind.
+    below itself. Where all come loose or all are hung up there is nothing to mind. What hangs on something built in hangs on nothing that
+    could move.
     """
     moving: dict[tuple[str, ...], list[tuple[int, int, int]]] = {}
     for index, change in enumerate(changes):
@@ -217,7 +218,8 @@ def _transplants(changes: Sequence[Change], kinds: Kinds, depth: Mapping[Address
         for reference in kind.references if change.action == "update" and not change.moved_from else ():
             old, new = (value_at(a, reference.path) for a in (change.before, change.after))
             if reference.acyclic and old != new:
-                turn = 0 if not new else 1 if old else 2
+                loose = [not place or kinds.is_builtin(f"{reference.kind}/{place}") for place in (old, new)]
+                turn = 0 if loose[1] else 2 if loose[0] else 1
                 moving.setdefault((kind.name, *reference.path), []).append((turn, depth.get(change.address, 0), index))
     for turns in moving.values():
         if {turn for turn, _, _ in turns} not in ({0}, {2}):

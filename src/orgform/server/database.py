@@ -92,16 +92,16 @@ class Place:
         """To read and to write with. Nothing is opened yet, but a file that is no database is refused."""
         if self.file:
             _refuse_strange_file(self.file)
-            return self._sqlite(CONNECTIONS, READER_KIBIBYTES), self._sqlite(1, WRITER_KIBIBYTES, writes=True)
+            reads: dict[str, Any] = {"creator": partial(_opened_to_read, self.file)}
+            return self._sqlite(CONNECTIONS, READER_KIBIBYTES, **reads), self._sqlite(1, WRITER_KIBIBYTES, writes=True)
         timeouts = {"connect_timeout": 10, **_TCP}
         engine = self._engine(pool_size=CONNECTIONS, max_overflow=-1, pool_pre_ping=True, connect_args=self._unless_given(timeouts))
         # A process that stands still, or whose machine is gone, must not keep a company's lock.
         _at_connect(engine, f"SET lock_timeout = '{BUSY_SECONDS}s'", f"SET idle_in_transaction_session_timeout = '{2 * BUSY_SECONDS}s'")
         return engine, engine
 
-    def _sqlite(self, connections: int, cache: int, *, writes: bool = False) -> sa.Engine:
-        how: dict[str, Any] = {} if writes else {"creator": partial(_opened_to_read, self.file)}
-        engine = self._engine(pool_size=connections, max_overflow=-1, **how)
+    def _sqlite(self, connections: int, cache: int, *, writes: bool = False, **options: Any) -> sa.Engine:
+        engine = self._engine(pool_size=connections, max_overflow=-1, **options)
         _prepare_sqlite(engine, cache, writes=writes)
         return engine
 

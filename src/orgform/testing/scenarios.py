@@ -216,6 +216,7 @@ def _change(change: Change, kinds: Kinds) -> dict[str, Any]:
         "fields": {f.path: f.origin for f in change.fields},
         "set": patch,
         "because": list(change.because),
+        "needs": list(change.needs),
         "by": change.attribution.actor if change.attribution else None,
     }
     return {name: part for name, part in parts.items() if part}
