@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from orgform.codec import replace
 from orgform.diagnostics import Diagnostic
 from orgform.kinds import Kinds
 from orgform.model import Address, Change, Cost, Estimate, Observed, Window, kind_of
@@ -73,8 +74,11 @@ def estimate(changes: Sequence[Change], inputs: PlanInputs, scope: Scope) -> Est
     calls = {name: _calls(target, live, writes[name]) for name, target in inputs.targets.items()}
     seconds = sum(_seconds(inputs.targets[name], count, inputs.reserve) for name, count in calls.items())
     shares = [share for name, count in calls.items() for share in _shares(inputs.targets[name], count)]
-    nearest, of = max(shares, default=(None, "minute"))
-    return Estimate(sum(calls.values()), round(seconds, 1), None if nearest is None else round(nearest, 1), of)
+    made = Estimate(sum(calls.values()), round(seconds, 1))
+    if not shares:
+        return made
+    percent, of = max(shares)
+    return replace(made, quota_percent=round(percent, 1), quota_of=of)
 
 
 def _shares(target: TargetState, calls: int) -> Iterator[tuple[float, Window]]:
