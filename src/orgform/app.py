@@ -20,7 +20,7 @@ from orgform.domains import Domain, Domains, domains, verify_domains
 from orgform.errors import UsageError
 from orgform.kinds import Kinds, load_kinds, schema_folder
 from orgform.model import AccessItem, Address, Live, Plan, Report, kind_of
-from orgform.opening import actor, cache_folder, complete, load, opened_ledger, opened_targets, read_live
+from orgform.opening import actor, cache_folder, complete, load, opened_ledger, opened_targets, read_live, today
 from orgform.options import Confirm, Listener, Options, Progress
 
 if TYPE_CHECKING:
@@ -288,6 +288,7 @@ def access(
     options: Options, *, live: bool = False, listen: Listener | None = None, confirm: Confirm | None = None
 ) -> tuple[AccessItem, ...]:
     """Effective access with its path: of the config (offline), or of the live system."""
+    from orgform.attested import believed
     from orgform.planning.access import effective_access
 
     kinds = load_kinds()
@@ -295,7 +296,7 @@ def access(
     if not live:
         return _in_sight(effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds), options.only, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        found = complete(read_live(targets, None, listen)).live
+        found = believed(complete(read_live(targets, None, listen)).live, targets, ledger, today(options).isoformat()).live
     items = effective_access({a: r.attributes for a, r in found.items()}, {a: r.observed for a, r in found.items()}, kinds)
     return _in_sight(items, options.only, kinds)
 

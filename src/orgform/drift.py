@@ -134,7 +134,8 @@ class View:
         self.scope: Scope = scope_of(inputs, kinds)
         refused = tuple(g for g in made.guards if g.guard == "incomplete-read" and g.verdict == "refused")
         self._unread = {item.partition(":")[0] for guard in refused for item in guard.items}
-        self.cases = {change.address: case for change in made.changes if (case := self._case(change))}
+        changes = whole_changes(made)
+        self.cases = {change.address: case for change in changes if (case := self._case(change))}
         self.document = Drift(
             targets=made.targets,
             base=made.base,
@@ -142,7 +143,7 @@ class View:
             unmanaged=tuple(self._created(item.target, item.address) for item in made.unmanaged),
             diagnostics=made.diagnostics,
             guards=refused,
-            pending=sum(change.address not in self.cases for change in made.changes),
+            pending=sum(change.address not in self.cases for change in changes),
         )
 
     def _case(self, change: Change) -> Case | None:
@@ -157,8 +158,8 @@ class View:
 
     def _drifted(self, case: Case) -> Drifted:
         change = case.change
-        told = iter(change.fields)
-        fields = tuple(_field(leaf, path, next(told).attribution) for leaf in case.leaves for path in leaf.paths())
+        told = {field.path: field.attribution for field in change.fields}
+        fields = tuple(_field(leaf, path, told.get(".".join(path))) for leaf in case.leaves for path in leaf.paths())
         origins = {field.origin for field in fields} | ({change.origin} if not fields else set())
         return Drifted(
             target=change.target,
@@ -176,6 +177,28 @@ class View:
         label = self.scope.live[address].attributes.get(kind.label) if kind.label else None
         events = self.inputs.events.get(address, ())
         return Created(target, address, str(label or ""), created_by(events) if events else None)
+
+
+def whole_changes(made: Plan) -> list[Change]:
+    """What an apply, people and a later apply do, as one change for each resource."""
+    found = {change.address: change for change in (*made.changes, *(w.change for w in made.waiting))}
+    for step in made.manual_steps:
+        known = found.get(step.address)
+        if known is None:
+            found[step.address] = Change(
+                step.action,
+                step.target,
+                step.address,
+                step.origin,
+                step.before,
+                step.after,
+                step.fields,
+                label=step.label,
+                source=step.source,
+            )
+        else:
+            found[step.address] = replace(known, fields=(*known.fields, *step.fields))
+    return list(found.values())
 
 
 def _field(leaf: Leaf, path: tuple[str, ...], who: Attribution | None) -> DriftedField:

@@ -118,6 +118,7 @@ def inputs_of(
             based=name in known.targets,
             instance=_instance(t, options),
             title=t.spec.title or t.config.provider,
+            roles={scope: names.known(scope) for names in (RoleNames(t.spec.roles, t.config.roles),) for scope in t.spec.roles.usual},
         )
         for name, t in targets.items()
         if name not in snapshot.failed

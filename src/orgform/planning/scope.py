@@ -55,6 +55,8 @@ class TargetState(Struct, frozen=True):
     instance: str = ""
     #: the platform's name for people
     title: str = ""
+    #: scope -> {role of the config: its name there}
+    roles: dict[str, dict[str, str]] = {}
 
 
 class PlanInputs(Struct, frozen=True):
@@ -109,6 +111,8 @@ class Scope(Struct, frozen=True):
     target_of: dict[str, str]
     renames: dict[Address, Address] = {}
     settled: tuple[Move, ...] = ()
+    #: kind -> attributes that stay in the config, since the platform has none
+    kept: dict[str, tuple[str, ...]] = {}
 
     def triple(self, address: Address, kind: Kind, kinds: Kinds) -> Triple | None:
         """One resource with what is not ours left out; `None` where all of it is not."""
@@ -116,7 +120,7 @@ class Scope(Struct, frozen=True):
         parent = kinds.parent_of(address)
         if parent and self._left_alone(parent, kind, want):
             return None
-        drop = _not_ours(want, kind, is_live=have is not None)
+        drop = (*_not_ours(want, kind, is_live=have is not None), *self.kept.get(kind.name, ()))
         base = known.attributes if known else None
         live = _readable(have.attributes, base, kind) if have else None
         return Triple(_without(base, drop), _without(want.attributes if want else None, drop), _without(live, drop))
@@ -150,7 +154,13 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     if problems:
         raise ConfigInvalid((*inputs.diagnostics, *problems))
     target_of = {kind: name for name in sorted(inputs.targets) for kind in inputs.targets[name].kinds if kind in kinds}
-    return Scope(desired, base, live, target_of, renames, tuple(sorted(settled, key=lambda m: m.from_)))
+    kept = {kind: names for kind, name in target_of.items() if (names := _kept(inputs.targets[name].capabilities, kind))}
+    return Scope(desired, base, live, target_of, renames, tuple(sorted(settled, key=lambda m: m.from_)), kept)
+
+
+def _kept(capabilities: Capabilities, kind: str) -> tuple[str, ...]:
+    can = capabilities.of(kind)
+    return tuple(name for name, reach in can.fields.items() if reach == "config") if can else ()
 
 
 _V = TypeVar("_V")

@@ -16,14 +16,15 @@ from typing import Any, Literal
 from orgform.codec import Struct
 from orgform.errors import ProviderError
 from orgform.kinds import Kinds
-from orgform.model import Action, Address, Attributes, Attribution, Live
+from orgform.model import Action, Address, Attributes, Attribution, Live, kind_of
 
 Reach = Literal["api", "manual", "none"]
 #: `file`: from a file that the platform lets people download; `manual`: it cannot be read, so what was done is attested
 ReadReach = Literal["api", "file", "manual", "none"]
 #: one attribute: `api` read and written; `read` shown, never changed; `manual` changed by hand and read back; `attested` changed by hand,
-#: and nothing reads it; `none` the platform has no such thing
-FieldReach = Literal["api", "read", "manual", "attested", "none"]
+#: and nothing reads it; `none` the platform has no such thing; `config` it has none either, and a config may keep it for its own people and
+#: checks: it is never planned
+FieldReach = Literal["api", "read", "manual", "attested", "none", "config"]
 Verb = Literal["create", "update", "delete"]
 ResultStatus = Literal["done", "stale", "failed", "unknown"]
 
@@ -105,12 +106,27 @@ class Capabilities(Struct, frozen=True):
     idempotency: Literal["key", "natural", "none"] = "key"
     audit_log: bool = False
     optimistic_locking: bool = False
+    #: right before a change it is read once more, and left alone where it is not as it was: what there is without optimistic locking
+    rereads: bool = False
     sign_in_verified_domain: bool = False
 
     def of(self, kind: str) -> KindCapability | None:
         if self.kinds is None:
             return None if "." in kind else KindCapability()
         return self.kinds.get(kind)
+
+    def refusal(self, operation: Operation) -> str:
+        """Why an API does not do an operation, as a sentence; empty where the declaration says that it does. Of an update, each attribute
+        that it names must be one that an API changes; of a create, what is made by hand afterwards may be named and is left out."""
+        kind, verb = kind_of(operation.address), operation.action
+        can = self.of(kind)
+        if can is None:
+            return f"there is no {kind} here"
+        fields = {name: can.field(name, verb) for name in operation.attributes}
+        if getattr(can, verb) != "api" and (verb != "update" or not fields or set(fields.values()) != {"api"}):
+            return can.refusals.get(verb) or f"a {kind} has no API to {verb} it here"
+        shut = sorted(name for name, how in fields.items() if how in ("read", "none") or (verb == "update" and how != "api"))
+        return f"nothing changes `{shut[0]}` of a {kind} by API here" if shut else ""
 
 
 class Roles(Struct, frozen=True):

@@ -105,6 +105,7 @@ class _Problem(Struct):
     code: Any = None
     message: Any = None
     error: Any = None
+    scim_type: Any = field(name="scimType", default=None)
     inner: Any = field(name="_error", default=None)
 
 
@@ -489,7 +490,7 @@ def _said(content: bytes) -> tuple[str, str]:
     nested = [w for inner in (problem.error, problem.inner) if isinstance(inner, dict) for w in map(inner.get, ("message", "title"))]
     words = (problem.detail, problem.message, problem.error, *nested, problem.title)
     sentence = next((w for w in words if isinstance(w, str) and w), "")
-    code = problem.code if isinstance(problem.code, str) else ""
+    code = next((c for c in (problem.code, problem.scim_type) if isinstance(c, str)), "")
     return code, redact("".join(c for c in redact(sentence) if c.isprintable()))[:500]
 
 

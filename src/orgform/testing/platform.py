@@ -13,6 +13,7 @@ Invariant: a fake answers as the platform's own reference says, refuses what the
 
 from __future__ import annotations
 
+import copy
 import re
 import socketserver
 import threading
@@ -26,6 +27,8 @@ from orgform.codec import DecodeError, Struct, decode, encode
 
 JSON = "application/json"
 _LARGEST = 64 * 2**20
+# What a fake has and what it does not hold.
+_NO_STATE = frozenset({"exchanges", "url", "_lock", "_queued", "_routes"})
 
 
 class Call(Struct, frozen=True):
@@ -117,6 +120,16 @@ class FakePlatform:
                 told: Told = function(self, Call(call.method, call.path, params, call.query, call.headers, call.body))
                 return told
         return self.missing(call)
+
+    def state(self) -> dict[str, Any]:
+        """All that the fake holds now besides its socket and the record of exchanges, to be given to `restore`."""
+        with self._lock:
+            return copy.deepcopy({name: value for name, value in vars(self).items() if name not in _NO_STATE})
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Everything is as it was when `state` was taken."""
+        with self._lock:
+            vars(self).update(copy.deepcopy(dict(state)))
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator[Self]:

@@ -48,6 +48,9 @@ def command(adopt: bool, globs: tuple[str, ...], ignore: tuple[str, ...], base: 
     if found.guards:
         paper.note("The live system was not read completely: what is missing may not be gone.")
         return EXIT_GUARD_REFUSED
+    if unread := ", ".join(name for name, target in found.targets.items() if target.problem):
+        paper.note(f"Not read: {unread}; nothing is known of its drift.")
+        return EXIT_FAILED
     return EXIT_CHANGES if detailed_exitcode and found.any else EXIT_OK
 
 
