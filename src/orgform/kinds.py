@@ -116,9 +116,10 @@ class Kind:
         return next(iter(self._with("x-holds-data")), None)
 
     @cached_property
-    def notable(self) -> dict[str, tuple[Any, ...]]:
-        """Observed attribute -> values worth showing."""
-        return {n: tuple(p["x-notable"]) for n, p in self.properties.items() if "x-notable" in p}
+    def notable(self) -> dict[str, tuple[Any, ...] | None]:
+        """Observed attribute -> values worth showing; None: any that there is."""
+        asked = {n: p["x-notable"] for n, p in self.properties.items() if "x-notable" in p}
+        return {n: None if values is True else tuple(values) for n, values in asked.items()}
 
     @cached_property
     def defaults(self) -> Attributes:

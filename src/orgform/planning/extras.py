@@ -21,7 +21,7 @@ def notable(scope: Scope, kinds: Kinds, in_sight: Callable[[str], bool]) -> tupl
         if live.observed and address in scope.desired:
             for attribute, values in asked.get(kind_of(address), {}).items():
                 value = live.observed.get(attribute)
-                if value in values and in_sight(address):
+                if (value in values if values is not None else value) and in_sight(address):
                     found.append(Observed(scope.target_of[kind_of(address)], address, attribute, value))
     return tuple(sorted(found, key=lambda o: (o.address, o.attribute)))
 

@@ -6,7 +6,7 @@ more shows it. A workspace is absent only where Stanna says that there is none o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from orgform.model import Live, address_of, key_of, kind_of
 from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.budget import Budget
 from orgform.providers.http import Answer, HttpError, Session
-from orgform.providers.stanna.mapping import body_of, lost, settings_of, unlike
+from orgform.providers.stanna.mapping import body_of, lost, masked, settings_of, unlike
 
 SETTINGS: Final = "workspace.settings"
 _GONE: Final = frozenset({"INVALID_WORKSPACE", "RESOURCE_NOT_FOUND"})
@@ -79,11 +79,12 @@ class Stanna(Provider):
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         asked = [kind for kind in kinds if kind in ("workspace", SETTINGS)]
         found, problems = self._all() if asked else ({}, [])
+        shown = self._api_keys(found, problems) if "workspace" in asked else {}
         for kind in kinds:
             if kind not in asked:
                 yield ReadResult(kind, {}, complete=False, problem=f"Stanna's API has no {kind}")
                 continue
-            live = {address_of(kind, key): _live(kind, self._id(key), workspace) for key, workspace in found.items()}
+            live = {address_of(kind, key): _live(kind, self._id(key), workspace, shown.get(key)) for key, workspace in found.items()}
             yield ReadResult(kind, live, complete=not problems, problem="; ".join(problems))
 
     def _all(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -111,8 +112,21 @@ class Stanna(Provider):
                 return None
             raise
 
-    def _path(self, key: str) -> str:
-        return f"settings?workspaceId={quote(self._id(key), safe='')}"
+    def _api_keys(self, keys: Iterable[str], problems: list[str]) -> dict[str, list[str]]:
+        """Key -> what Stanna shows of its API keys; a key that may not ask for them is no problem."""
+        found: dict[str, list[str]] = {}
+        for key in keys:
+            try:
+                path = self._path(key, "settings/api-keys")
+                answer: Answer[_Keys] = self._session.request("GET", path, idempotent=True, type=_Keys, share=self._id(key))
+                found[key] = sorted(f"{k.name} ({masked(k.key)}{'' if k.isActive else ', inactive'})" for k in answer.value.apiKeys)
+            except HttpError as error:
+                if error.status not in (403, 404):
+                    problems.append(self._told(key, error))
+        return found
+
+    def _path(self, key: str, of: str = "settings") -> str:
+        return f"{of}?workspaceId={quote(self._id(key), safe='')}"
 
     def _told(self, key: str, error: HttpError) -> str:
         if error.code == _OTHERS:
@@ -188,12 +202,13 @@ def open_stanna(context: TargetContext) -> Provider:
     return Stanna(session, budget, can, system, context)
 
 
-def _live(kind: str, id: str, workspace: Mapping[str, Any]) -> Live:
+def _live(kind: str, id: str, workspace: Mapping[str, Any], api_keys: list[str] | None) -> Live:
     settings = settings_of(workspace)
     if kind == SETTINGS:
         return Live(settings, id=id, etag=_etag(workspace))
     name = workspace.get("workspaceName")
-    return Live(({"name": name} if name else {}) | {"settings": settings}, id=id, etag=_etag(workspace))
+    attributes = ({"name": name} if name else {}) | {"settings": settings}
+    return Live(attributes, {"api_keys": api_keys} if api_keys else {}, id, _etag(workspace))
 
 
 def _etag(workspace: Mapping[str, Any]) -> str:

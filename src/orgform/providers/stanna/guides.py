@@ -20,7 +20,7 @@ _REAUTH: Final = (
 _SETTING: Final = Guide(
     _SETTINGS,
     who=_ADMIN,
-    note="a new name is only what is shown: the workspaceId stays",
+    note=f"a new name is only what is shown: the workspaceId stays. For a hierarchy or a region {_SUPPORT}",
     labels={"name": "Workspace Name", "region": "Data residency", "parent": "Parent workspace"},
 )
 

@@ -63,6 +63,12 @@ def lost(sent: Mapping[str, Any], before: Workspace, after: Workspace) -> list[s
     return [n for n, _ in _flat(before) if n not in named and n not in there]
 
 
+def masked(key: str) -> str:
+    """An API key as Stanna shows it; one that came whole is cut here."""
+    hidden = any(mark in key for mark in ("...", "…", "*", "•"))
+    return key if hidden or not key else f"{key[:3]}...{key[-4:] if len(key) > 16 else ''}"
+
+
 def unknown_settings(address: Address, attributes: Attributes) -> Iterator[Finding]:
     """What Stanna has no setting for, and what is not of its type."""
     inside = () if kind_of(address) == "workspace.settings" else ("settings",)
