@@ -43,6 +43,8 @@ class Memory(Provider):
 
     def do(self, o: Operation) -> Result:
         live = self.state.get(o.moved_from or o.address)
+        if refusal := self.capabilities.refusal(o):
+            return Result("failed", refusal)
         if o.action == "create":
             return (
                 Result("stale", "exists")

@@ -18,7 +18,14 @@ from typing import Any
 from orgform.codec import Struct, replace
 from orgform.model import Address, Live, kind_of
 from orgform.providers.base import Capabilities, Event, Operation, Provider, ProviderSpec
-from orgform.testing import declared, flows, underfaults
+from orgform.testing.declared import (
+    gives_what_its_kinds_allow,
+    maps_roles_both_ways,
+    never_writes_what_it_only_reads,
+    refuses_what_it_does_not_declare,
+    tells_what_proves_a_domain,
+)
+from orgform.testing.flows import converges, deletes_nothing_that_it_did_not_read
 from orgform.testing.subjects import (
     Sample,
     Subject,
@@ -39,6 +46,7 @@ from orgform.testing.subjects import (
     reads,
     write,
 )
+from orgform.testing.underfaults import makes_nothing_twice, reads_right_or_says_so_under_faults, writes_what_it_says_under_faults
 
 __all__ = ["CHECKS", "Check", "Sample", "Subject", "checks", "of", "open_provider", "run"]
 
@@ -242,14 +250,14 @@ def names_its_system_the_same_each_time(subject: Subject) -> None:
 CHECKS: tuple[Check, ...] = (
     names_its_system_the_same_each_time,
     reads_one_result_for_each_kind,
-    declared.gives_what_its_kinds_allow,
-    declared.maps_roles_both_ways,
+    gives_what_its_kinds_allow,
+    maps_roles_both_ways,
     gives_back_what_was_created,
     refuses_to_create_what_exists,
     adopts_what_exists_just_so,
     changes_only_what_a_patch_names,
-    declared.refuses_what_it_does_not_declare,
-    declared.never_writes_what_it_only_reads,
+    refuses_what_it_does_not_declare,
+    never_writes_what_it_only_reads,
     refuses_to_change_what_was_changed_meanwhile,
     deletes_and_says_done_for_what_is_gone,
     never_raises_for_a_refusal,
@@ -258,14 +266,14 @@ CHECKS: tuple[Check, ...] = (
     does_one_operation_once,
     renames_without_making_anew,
     tells_who_changed_what,
-    declared.tells_what_proves_a_domain,
+    tells_what_proves_a_domain,
     reads_every_page,
     is_never_complete_without_a_page,
-    underfaults.reads_right_or_says_so_under_faults,
-    underfaults.writes_what_it_says_under_faults,
-    underfaults.makes_nothing_twice,
-    flows.converges,
-    flows.deletes_nothing_that_it_did_not_read,
+    reads_right_or_says_so_under_faults,
+    writes_what_it_says_under_faults,
+    makes_nothing_twice,
+    converges,
+    deletes_nothing_that_it_did_not_read,
 )
 
 _VERBS: dict[Check, tuple[str, ...]] = {
@@ -276,15 +284,15 @@ _VERBS: dict[Check, tuple[str, ...]] = {
     does_one_operation_once: ("create",),
     reads_every_page: ("create",),
     is_never_complete_without_a_page: ("create",),
-    underfaults.makes_nothing_twice: ("create",),
+    makes_nothing_twice: ("create",),
     deletes_and_says_done_for_what_is_gone: ("delete",),
     refuses_to_change_what_was_changed_meanwhile: ("update",),
     says_stale_for_a_change_of_what_is_gone: ("update",),
     never_raises_for_a_refusal: ("create", "update", "delete"),
     tells_who_changed_what: ("update", "delete"),
     renames_without_making_anew: ("update",),
-    underfaults.writes_what_it_says_under_faults: ("create", "update", "delete"),
-    declared.never_writes_what_it_only_reads: ("update",),
+    writes_what_it_says_under_faults: ("create", "update", "delete"),
+    never_writes_what_it_only_reads: ("update",),
 }
 
 
@@ -295,9 +303,9 @@ def checks(spec: ProviderSpec) -> tuple[Check, ...]:
     if not can.audit_log:
         left_out.add(tells_who_changed_what)
     if not (spec.roles.names or spec.roles.usual):
-        left_out.add(declared.maps_roles_both_ways)
+        left_out.add(maps_roles_both_ways)
     if can.idempotency != "none":
-        left_out.add(underfaults.makes_nothing_twice)
+        left_out.add(makes_nothing_twice)
     return tuple(check for check in CHECKS if check not in left_out)
 
 
