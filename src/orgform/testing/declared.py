@@ -144,7 +144,7 @@ def _attributes(provider: Provider, kind: Kind, verb: Verb, sample: Sample | Non
         return {}
     can = capability(provider, f"{kind.name}/x")
     if verb == "create":
-        return dict(sample.attributes) if sample else {name: "x" for name in kind.required}
+        return dict(sample.attributes) if sample else dict.fromkeys(kind.required, "x")
     name = next((n for n in kind.managed if can.field(n, verb) != "api"), None)
     return None if name is None else {name: (sample.patch if sample else {}).get(name, "x")}
 

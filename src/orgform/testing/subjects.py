@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from orgform.codec import Struct, replace
@@ -61,7 +61,8 @@ class Subject(Struct, frozen=True):
     `many(n)` is a sample with number n, all alike, that depends on nothing; `losing(n)` opens a provider whose list answers after the
     n-th are lost; `refused` is an operation that the platform refuses. `repeats`: the platform does an operation with one key once.
     `behind(rules)` opens the same live system behind a fault proxy (`testing.faults`) with these rules, with a short `max_wait`.
-    `reset` puts the live system back; without it a check deletes what it made. `platform`: what `of` knows besides.
+    `reset` puts the live system back; without it a check deletes what it made. `platform`: what `of` knows besides. `blind`: faults of
+    `testing.catalogue`, by name, that nobody can tell from a right answer there: a platform that says nowhere how many there are.
     """
 
     open: Open
@@ -74,6 +75,7 @@ class Subject(Struct, frozen=True):
     behind: Callable[[Sequence[Rule]], AbstractContextManager[Provider]] | None = None
     reset: Callable[[], None] | None = None
     platform: Platform | None = None
+    blind: frozenset[str] = frozenset()
 
 
 def of(
@@ -88,9 +90,10 @@ def of(
     paging: Paging = ITEMS_NEXT_TOTAL,
     roles: Mapping[str, str] | None = None,
     kinds: Sequence[str] | None = None,
+    blind: Iterable[str] = (),
 ) -> Subject:
     """A subject of a fake that runs. `options(url)`: the target's options where the live system is at `url`; `secrets`: option -> what it
-    is in truth; `many`, `refused`, `samples` as in `Subject`; `paging`: what the fault proxy must know of list answers; `kinds`: what a
+    is in truth; `blind`, `many`, `refused`, `samples` as in `Subject`; `paging`: what the fault proxy must know of list answers; `kinds`: what a
     target takes in checks that go through the whole of orgform (else: everything that the provider declares)."""
     known, start = tuple(samples), fake.state()
     words = _words(known, many, spec.capabilities.page + 1, load_kinds())
@@ -113,6 +116,7 @@ def of(
         behind=behind,
         reset=lambda: fake.restore(start),
         platform=Platform(spec, fake, options, paging, secrets or {}, roles or {}, taken),
+        blind=frozenset(blind),
     )
 
 
@@ -290,7 +294,7 @@ def crowd(subject: Subject, pages: int) -> Iterator[tuple[Provider, list[Address
 def live(provider: Provider, address: Address) -> Live | None:
     [result] = provider.read([kind_of(address)])
     assert result.complete, result.problem
-    return cast("Live | None", result.resources.get(address))
+    return result.resources.get(address)
 
 
 def holds(address: Address, found: Attributes, wanted: Attributes, can: KindCapability | None = None) -> None:
