@@ -14,13 +14,17 @@ from typing import Any
 from orgform.codec import Struct, replace
 from orgform.errors import OrgformError, ProviderError
 from orgform.export import documents
-from orgform.model import Address, Live, Plan, TargetConfig, kind_of
+from orgform.model import Address, Live, Plan, TargetConfig, key_of, kind_of
 from orgform.options import Options
 from orgform.providers import find_spec
 from orgform.providers.base import Provider
 from orgform.testing import catalogue
 from orgform.testing.faults import FaultProxy, Refused, Rule, fault_proxy
 from orgform.testing.subjects import Platform, Sample, Subject, capability, changing, created, doable, environment, holds, live, reads
+
+_REST = "elsewhere"
+_COMPANY = Address("company/company")
+_DOMAIN = Address("domain/contract.example")
 
 
 class Company(Struct, frozen=True):
@@ -35,11 +39,19 @@ class Company(Struct, frozen=True):
     def options(self) -> Options:
         spec = self.platform.spec
         origin = spec.origin(self._target().options)
-        return Options(self.folder, allow_target=(f"{spec.name}={origin}",) if origin else (), max_wait=0.05)
+        allowed = (f"{spec.name}={origin}",) if origin else ()
+        return Options(self.folder, targets=(spec.name,), allow_target=allowed, max_wait=0.05)
 
     def declare(self, resources: dict[Address, Live]) -> None:
-        """The config has these, and the target."""
-        text = documents(resources, self.subject.kinds, {self.platform.spec.name: self._target()}, split=False)
+        """The config has these, and the target. What every config has and the platform has not is in another target, which is not asked."""
+        targets = {self.platform.spec.name: self._target()}
+        if self.platform.kinds and "company" not in self.platform.kinds:
+            others = tuple(sorted(self.subject.kinds.keys() - set(self.platform.kinds)))
+            targets[_REST] = TargetConfig(_REST, "local", others, {"database": f"{_REST}.db"})
+            known = sorted(a for a in resources if kind_of(a) == "domain") or [_DOMAIN]
+            company = Live({"name": "Contract", "primary_domain": key_of(known[0])})
+            resources = {_COMPANY: company, known[0]: Live({}), **resources}
+        text = documents(resources, self.subject.kinds, targets, split=False)
         for name, content in text.items():
             (self.folder / name).write_text(content, encoding="utf-8")
 
