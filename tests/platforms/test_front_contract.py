@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from orgform.kinds import load_kinds
 from orgform.model import Address
-from orgform.providers.base import Operation, Provider
+from orgform.providers.base import Operation
+from orgform.providers.front import spec
 from orgform.testing import contract
 from orgform.testing.contract import Sample, Subject
-from orgform.testing.fakes.front import Front
-from orgform.testing.faults import Refused, Rule, fault_proxy
-from tests.platforms.front_company import PAGING, company, opened
+from orgform.testing.fakes.front import TOKEN
+from tests.platforms.front_company import PAGING, checked, company
 
 SAMPLES = (
     Sample(
@@ -38,30 +36,22 @@ BLIND = frozenset({"a page is missing", "the rest is missing", "a page is missin
 
 
 @pytest.fixture
-def fake() -> Iterator[Front]:
-    with company().running() as running:
-        yield running
+def subject() -> Iterator[Subject]:
+    with checked(company()) as fake:
+        yield contract.of(
+            spec,
+            fake,
+            options=lambda url: {"url": url, "token": "env:FRONT_TOKEN", "workspaces": {"operations": "tim_5", "brokering": "tim_6"}},
+            secrets={"token": TOKEN},
+            samples=SAMPLES,
+            many=lambda n: Sample(Address(f"tag/operations/crowd-{n}"), {"name": f"crowd {n}"}),
+            refused=Operation("create", Address("tag/nowhere/any"), {}, key="refused"),
+            paging=PAGING,
+            kinds=sorted(set(spec.capabilities.kinds or ()) - {"company"}),
+            blind=BLIND,
+        )
 
 
-@pytest.fixture
-def subject(fake: Front) -> Subject:
-    @contextmanager
-    def behind(rules: Sequence[Rule]) -> Iterator[Provider]:
-        with fault_proxy(fake.url, rules, paging=PAGING) as proxy, closing(opened(proxy.url, max_wait=0.01)) as provider:
-            yield provider
-
-    return Subject(
-        open=lambda: closing(opened(fake.url)),
-        kinds=load_kinds(),
-        samples=SAMPLES,
-        many=lambda n: Sample(Address(f"tag/operations/crowd-{n}"), {"name": f"crowd {n}"}),
-        losing=lambda n: behind([Rule(Refused(500), "GET", "*page_token*", nth=tuple(range(n, 100)))]),
-        refused=Operation("create", Address("tag/nowhere/any"), {}, key="refused"),
-        behind=behind,
-        blind=BLIND,
-    )
-
-
-@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", contract.checks(spec), ids=lambda check: check.__name__)
 def test_contract(check: Callable[[Subject], None], subject: Subject) -> None:
     check(subject)

@@ -314,8 +314,9 @@ def _asked(path: str, faults: Sequence[Fault]) -> str:
     plain, _, query = path.partition("?")
     for fault in faults:
         if isinstance(fault, Fewer):
-            parts = [p for p in query.split("&") if p and not p.startswith(f"{fault.parameter}=")]
-            query = "&".join([*parts, f"{fault.parameter}={fault.limit}"]) if len(parts) < len(query.split("&")) else query
+            asked = [p for p in query.split("&") if p]
+            parts = [p for p in asked if not p.startswith(f"{fault.parameter}=")]
+            query = "&".join([*parts, f"{fault.parameter}={fault.limit}"]) if len(parts) < len(asked) else query
     query = "&".join(p for p in query.split("&") if not p.partition("=")[2].startswith(_OURS))
     return f"{plain}?{query}" if query else plain
 

@@ -27,11 +27,19 @@ _SETTINGS = "gear icon > Company settings"
 _ADMIN = "a company admin"
 _TEAMMATE = f"{_SETTINGS} > Teammates > the teammate's name"
 
+_COMPANY = KindCapability(
+    create="none",
+    update="manual",
+    delete="none",
+    fields={"primary_domain": "config", "description": "config", "labels": "config"},
+    guides={"update": Guide(_SETTINGS, _ADMIN, "the API shows the company's name and cannot change it", labels={"name": "Name"})},
+    refusals={"create": "a token belongs to a company that is there", "delete": "a company is closed with its contract, not here"},
+)
 _WORKSPACE = KindCapability(
     create="manual",
     update="manual",
     delete="manual",
-    fields={"description": "none", "parent": "none", "region": "none", "labels": "none", "settings": "none"},
+    fields={"description": "config", "parent": "none", "region": "none", "labels": "config", "settings": "none"},
     guides={
         "create": Guide(
             f"{_SETTINGS} > Workspaces > Create workspace",
@@ -52,7 +60,7 @@ _WORKSPACE = KindCapability(
 _MEMBER = KindCapability(
     create="manual",
     delete="manual",
-    fields={"role": "manual", "title": "none", "labels": "none"},
+    fields={"role": "manual", "title": "none", "labels": "config"},
     guides={
         "create": Guide(
             f"{_SETTINGS} > Teammates, and invite the teammate there",
@@ -70,7 +78,7 @@ _MEMBER = KindCapability(
         "delete": Guide(
             f"{_TEAMMATE}, and delete the teammate there",
             _ADMIN,
-            "the Core API cannot delete a teammate; SCIM blocks one, which is as good here only after it was deleted",
+            "the Core API cannot delete a teammate, and SCIM only blocks one",
         ),
     },
 )
@@ -85,6 +93,21 @@ _MEMBERSHIP = KindCapability(
             "with the older permissions the tab is called Workspaces and shared inboxes",
             {"role": "Workspace role"},
         ),
+    },
+)
+_ROLE = KindCapability(
+    read="manual",
+    create="manual",
+    update="manual",
+    delete="manual",
+    guides={
+        "*": Guide(
+            f"{_SETTINGS}, where the roles are",
+            _ADMIN,
+            "the API has no endpoint for roles",
+            "custom roles come with the higher plans",
+            {"name": "Name"},
+        )
     },
 )
 _INBOX = KindCapability(
@@ -160,9 +183,11 @@ spec = ProviderSpec(
     },
     capabilities=Capabilities(
         kinds={
+            "company": _COMPANY,
             "workspace": _WORKSPACE,
             "member": _MEMBER,
             "membership": _MEMBERSHIP,
+            "role": _ROLE,
             "group": KindCapability(),
             "inbox": _INBOX,
             "tag": KindCapability(),
@@ -174,6 +199,7 @@ spec = ProviderSpec(
         requests_per_minute=min(RATES.values()),
         seconds_per_call=0.3,
         idempotency="none",
+        rereads=True,
     ),
     open=_open,
     secrets=("token",),

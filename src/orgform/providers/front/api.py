@@ -123,6 +123,7 @@ class Api:
 
     def company(self) -> Company:
         answer: Answer[Company] = self._session.request("GET", "/me", idempotent=True, type=Company)
+        self.reads += 1
         return answer.value
 
     def listed(self, path: str, shape: type[T]) -> list[T]:
@@ -159,8 +160,8 @@ class Api:
         return made
 
     def sent(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int = NO_CONTENT, shape: Any = None) -> None:
-        """A write that may be repeated. `status`: the one that this endpoint answers with when it did it."""
-        self._sent(method, path, body, status, shape, idempotent=True)
+        """`status`: the one that this endpoint answers with when it did it. What is no POST may be repeated."""
+        self._sent(method, path, body, status, shape, idempotent=method != "POST")
 
     def _sent(self, method: str, path: str, body: dict[str, Any] | None, status: int, shape: Any, *, idempotent: bool) -> Any:
         answer: Answer[Any] = self._session.request(method, path, json=body, idempotent=idempotent, type=shape)

@@ -17,12 +17,13 @@ from orgform.providers.front.api import NOT_FOUND, Api
 from orgform.providers.front.below import Inboxes, Shifts, Tags, Templates
 from orgform.providers.front.directory import Directory, Names
 from orgform.providers.front.people import Members, Memberships
-from orgform.providers.front.things import Door, Found, Groups, Things, Workspaces
+from orgform.providers.front.things import CompanyThings, Door, Found, Groups, Things, Workspaces
 from orgform.providers.http import HttpError, Session
 
 _FORBIDDEN = 403
 #: kind -> what the token must be allowed to read for it, in Front's words
 SCOPES = {
+    "company": "to be one of this company",
     "workspace": "teams:read",
     "member": "teammates:read",
     "membership": "teams:read and teammate_groups:read",
@@ -42,7 +43,7 @@ class Front(Provider):
         options = context.options
         self._names = Names(context.labels(system), options.get("workspaces") or {}, options.get("groups") or {})
         things: tuple[Things, ...] = (
-            Workspaces(), Members(context.roles), Memberships(), Groups(), Inboxes(), Tags(), Templates(), Shifts()
+            CompanyThings(), Workspaces(), Members(context.roles), Memberships(), Groups(), Inboxes(), Tags(), Templates(), Shifts()
         )  # fmt: skip
         self._things = {t.kind: t for t in things}
         self._directory = Directory(Api(session), self._names)
@@ -72,6 +73,8 @@ class Front(Provider):
         return [self._written(operation) for operation in operations]
 
     def _written(self, operation: Operation) -> Result:
+        if refusal := self.capabilities.refusal(operation):
+            return Result("failed", refusal)
         api = Api(self._session)
         try:
             return self._done(operation, self._things[operation.address.partition("/")[0]], Door(api, self._directory))

@@ -36,13 +36,7 @@ class Members(Things):
         teammate = door.api.one(f"/teammates/{known}", Teammate) if known else None
         return None if teammate is None else Found(teammate, self._live(teammate))
 
-    def twin(self, door: Door, operation: Operation) -> str:
-        return ""
-
     def change(self, door: Door, operation: Operation, found: Found) -> None:
-        others = sorted(set(operation.attributes) - {"name"})
-        if others:
-            raise Refused(f"Front's API changes no {others[0]} of a teammate")
         wanted = operation.attributes.get("name")
         if not wanted:
             raise Refused("Front keeps a name for every teammate: write one")

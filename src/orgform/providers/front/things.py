@@ -38,7 +38,8 @@ class Found(Struct, frozen=True):
 
 
 class Things(ABC):
-    """One kind. Everything raises `HttpError`, and `Refused` where Front would not take it."""
+    """One kind. Everything raises `HttpError`, and `Refused` where Front would not take it. What the declaration does not give to the API
+    is asked of none of them."""
 
     kind: ClassVar[str]
 
@@ -46,22 +47,22 @@ class Things(ABC):
     def all(self, door: Door) -> Iterator[tuple[Address, Live]]:
         """Every one there is."""
 
-    @abstractmethod
     def now(self, door: Door, operation: Operation) -> Found | None:
         """The one that an operation is about, read again. None where it is gone."""
+        raise NotImplementedError
 
-    @abstractmethod
     def twin(self, door: Door, operation: Operation) -> str:
         """What stands in the way of a create: a sentence; empty where nothing does."""
+        raise NotImplementedError
 
     def create(self, door: Door, operation: Operation) -> None:
-        raise Refused(f"Front's API cannot make a {self.kind}")
+        raise NotImplementedError
 
     def change(self, door: Door, operation: Operation, found: Found) -> None:
-        raise Refused(f"Front's API cannot change a {self.kind}")
+        raise NotImplementedError
 
     def delete(self, door: Door, operation: Operation, found: Found) -> None:
-        raise Refused(f"Front's API cannot delete a {self.kind}")
+        raise NotImplementedError
 
 
 class Below(Things):
@@ -115,19 +116,22 @@ class Below(Things):
     def _make(self, door: Door, team: Team, body: dict[str, Any], wanted: Attributes) -> None: ...
 
 
+class CompanyThings(Things):
+    """The one that the token belongs to."""
+
+    kind = "company"
+
+    def all(self, door: Door) -> Iterator[tuple[Address, Live]]:
+        company = door.api.company()
+        yield address_of("company", "company"), shown(company.id, {"name": company.name})
+
+
 class Workspaces(Things):
     kind = "workspace"
 
     def all(self, door: Door) -> Iterator[tuple[Address, Live]]:
         for key, team in door.directory.teams().items():
             yield address_of("workspace", key), shown(team.id, {"name": team.name})
-
-    def now(self, door: Door, operation: Operation) -> Found | None:
-        team = door.directory.teams().get(key_of(operation.address))
-        return None if team is None else Found(team, shown(team.id, {"name": team.name}))
-
-    def twin(self, door: Door, operation: Operation) -> str:
-        return ""
 
 
 class Groups(Things):
