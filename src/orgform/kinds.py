@@ -66,6 +66,7 @@ class Kind:
         self.access: Mapping[str, Any] = schema.get("x-access", {})
         self.builtin: Mapping[str, Mapping[str, Any]] = schema.get("x-builtin", {})
         self.irreversible: str = schema.get("x-irreversible", "")
+        self.words_only: bool = schema.get("x-words-only", False)
         self.cost_bearing: str = schema.get("x-cost-bearing", "")
         self.group_by: str | None = schema.get("x-group-by")
         self.properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})

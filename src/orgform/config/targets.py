@@ -178,6 +178,8 @@ class Targets:
     def _unclaimed(self, tree: Map, claims: Mapping[str, str], tables: Mapping[str, Table]) -> None:
         missing = [table for name, table in tables.items() if table.addresses and name not in claims]
         for table in missing:
+            if table.kind.words_only and not any(spec.capabilities.of(table.kind.name) for spec in self.used.values()):
+                continue  # no platform here has such a thing: it is a word that others use
             fix = f"add `{table.kind.name}` to the `kinds` of a target whose platform has it, or remove these resources"
             self._problems.add("ORG410", f"no target takes {table.kind.collection} (kind {table.kind.name})", fix, table.marks[0])
 
