@@ -83,7 +83,7 @@ spec = ProviderSpec(
         },
         paging="offset",
         idempotency="none",
-        optimistic_locking=True,
+        rereads=True,
         seconds_per_call=0.2,
     ),
     open=_open,

@@ -102,6 +102,11 @@ class Belonging:
             return (self.read(id).members or frozenset()).intersection(principals)
         return frozenset(p for p in principals if id in self._groups_of(p))
 
+    def members(self, id: str, also: Iterable[str] = ()) -> frozenset[str]:
+        """All that are in a group whose members are not shown: those of the last look and `also` are asked for one by one."""
+        known = self._memory.seen.get(id)
+        return self.holds(id, (self._directory.members(id) if known is None else known).union(also))
+
     def roles(self, slots: Iterable[Slot], principal: str) -> tuple[str, ...]:
         """The roles that somebody has by these groups, in their order."""
         places = {slot: self.place(slot) for slot in slots}
@@ -150,8 +155,10 @@ class Belonging:
     def change(self, id: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """Adds and removes members, in pieces that the server takes, and reads back that it holds. Raises `Refused`, `HttpError`."""
         with self._memory.locks[id]:
-            self._memory.seen.pop(id, None)
             entering, leaving = set(add), set(remove)
+            known = self._memory.seen.pop(id, None)
+            if known is not None and self._scim.vendor.hides_members:
+                self._memory.seen[id] = (known | entering) - leaving
             while entering or leaving:
                 most = self._scim.vendor.most_changes
                 some_in = set(islice(sorted(entering), most))
@@ -172,7 +179,7 @@ class Belonging:
             try:
                 self._send(path, resource, entering, leaving)
             except HttpError as e:
-                if e.status == _STALE and attempt < TRIES - 1:
+                if attempt < TRIES - 1 and (e.status == _STALE or self._scim.lacks(e, "PATCH")):
                     continue
                 raise
             break

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from orgform.codec import digest, replace
 from orgform.model import Address, Live, kind_of
@@ -133,17 +133,16 @@ class ScimProvider(Provider):
             return self._refused(writes, o, request, answer)
         try:
             return writes.finish(o, request, answer)
-        except HttpError as e:
-            # Something was done before, so that a missing answer says nothing of it.
-            return Result("unknown", e.message) if request.method else _failure(e)
-        except (Refused, Incomplete) as e:
-            return _failure(e)
+        except (Refused, Incomplete, HttpError) as e:
+            failure = _failure(e)
+            return replace(failure, status="failed", detail=f"done in part: {failure.detail}") if _definite(failure, request) else failure
 
     def _refused(self, writes: Writes, o: Operation, request: Request, error: HttpError) -> Result:
         """What was done meanwhile is found by looking again: another one made it (409), changed it (412), or it is gone (404)."""
         if error.status in (404, 410) and o.action == "delete":
             return self._finished(writes, o, request, None)
-        if error.maybe_done or error.status not in (404, 409, 410, 412):
+        without = self._scim.lacks(error, request.method)
+        if not without and (error.maybe_done or error.status not in (404, 409, 410, 412)):
             return _failure(error)
         again = self._prepared(writes, o)
         if isinstance(again, Result):
@@ -166,6 +165,11 @@ def _answered(scim: Scim, request: Request) -> Any:
         return scim.send(request.method, request.path, request.data, request.version)
     except HttpError as e:
         return e
+
+
+def _definite(failure: Result, request: Request) -> bool:
+    """Whether the first of several requests was done, and another one is known not to be."""
+    return bool(request.method) and failure.status != "unknown"
 
 
 def _failure(error: HttpError | Refused | Incomplete) -> Result:
@@ -208,4 +212,5 @@ def _capabilities(scim: Scim, declared: Capabilities) -> Capabilities:
     if not features.groups:
         kinds = {"member": kinds["member"]}
     batch = min(features.bulk.operations, MOST_AT_ONCE) if features.bulk else 1
-    return replace(declared, kinds=kinds, batch=batch, page=scim.page, paging="cursor" if features.cursor else "offset")
+    paging: Literal["cursor", "offset"] = "cursor" if features.cursor else "offset"
+    return replace(declared, kinds=kinds, batch=batch, page=scim.page, paging=paging, optimistic_locking=features.etag)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from orgform.codec import Struct
+from orgform.codec import Struct, replace
 from orgform.errors import ReadFailed
 from orgform.providers.http import HttpError, Session
 from orgform.providers.scim.vendors import Vendor
@@ -104,6 +104,13 @@ class Scim:
         asked = urlencode(query, quote_via=quote)
         return path + ("?" if self._query or asked else "") + "&".join(part for part in (self._query, asked) if part)
 
+    def lacks(self, error: HttpError, method: str) -> bool:
+        """Whether the server has no PATCH, which it may not have said before; it is not asked for one again."""
+        if method != "PATCH" or error.status not in (405, 501):
+            return False
+        self.features = replace(self.features, patch=False)
+        return True
+
     # Lists
 
     def listed(self, path: str, **query: str) -> list[Resource]:
@@ -133,9 +140,10 @@ class Scim:
         return list(found.values())
 
     def _by_index(self, path: str, query: dict[str, str]) -> Iterator[tuple[list[Any], int | None]]:
-        """From 1, and on by as many as came: a server may give fewer than it was asked for."""
-        start, total = 1, 1
-        while start <= total:
+        """From 1, and on by as many as came: a server may give fewer than it was asked for. Behind a full page one more is asked for, since
+        a total that is too small would hide the rest."""
+        start, total, full = 1, 1, False
+        while start <= total or full:
             page = self.get(path, **query, startIndex=str(start), count=str(self.page))
             items, told = _page(path, page)
             if told is None:
@@ -145,6 +153,7 @@ class Scim:
             if not items:
                 return
             start += len(items)
+            full = len(items) >= self.page
 
     def _by_cursor(self, path: str, query: dict[str, str]) -> Iterator[tuple[list[Any], int | None]]:
         cursor, seen, empty = "", set[str](), 0

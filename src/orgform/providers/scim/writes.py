@@ -7,7 +7,7 @@ read back. Single requests come out as data, so that they can go alone or in bul
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from orgform.codec import Struct
@@ -237,7 +237,7 @@ class Groups(Writes):
             return Result("failed", "the server took it, and shows no such group")
         wanted = self._wanted(o.attributes)
         if wanted is not None:
-            here = self._people(resource)
+            here = self._people(resource, wanted)
             self._belonging.change(id, wanted.keys() - here.keys(), here.keys() - wanted.keys())
             resource = self._again(at(self._path, id))
         if resource is None or ("name" in o.attributes and group_of(resource).name != (o.attributes["name"] or _last(o))):
@@ -250,9 +250,10 @@ class Groups(Writes):
             return None
         return {self._belonging.principal(email): email for email in attributes["members"] or []}
 
-    def _people(self, resource: Resource) -> dict[str, str]:
+    def _people(self, resource: Resource, also: Iterable[str] = ()) -> dict[str, str]:
         """The same of who is in now and has an address: what else is in the group stays there."""
-        members = group_of(resource).members or frozenset()
+        shown = not self._scim.vendor.hides_members
+        members = group_of(resource).members or frozenset() if shown else self._belonging.members(str(resource["id"]), also)
         return {id: email for id in members if (email := self._belonging.email(id))}
 
     def _live(self, resource: Resource) -> Live:

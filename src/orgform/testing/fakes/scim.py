@@ -30,8 +30,8 @@ Resource = dict[str, Any]
 
 class Quirks(Struct, frozen=True):
     """`discovery`: what it says of itself is to be had. `index`: pages by number are; without it and without `cursor` only the first is.
-    `page`: resources a page holds. `hides_members`: answers never have them. `most_members`: an answer shows no more, and a PATCH of a larger
-    group drops the rest. `capital_ops`: PATCH takes `Add`, `Replace`, `Remove` only. `keeps_active`: takes `active: false`, and does
+    `page`: resources a page holds. `hides_members`: answers never have them. `most_members`: an answer shows no more, and a PATCH of a
+    larger group drops the rest. `capital_ops`: PATCH takes `Add`, `Replace`, `Remove` only. `keeps_active`: takes `active: false`, and does
     nothing. `query`: what every request must have in its query string. `ignores_start`: every page is the first. `forgets`: ids that
     lists leave out though the total counts them. `media`: content type of answers. `announced_totals`: lists by cursor have a total.
     """
@@ -97,9 +97,9 @@ class Scim(FakePlatform):
 
     def missing(self, call: Call) -> Told:
         known = re.fullmatch(r"/(ServiceProviderConfig|(ResourceTypes|Schemas)(/[^/]+)?)", call.path.removeprefix(self.base_path))
-        return (
-            _error(405, "only GET is possible here") if known and call.method != "GET" else _error(404, f"there is nothing at {call.path}")
-        )
+        if known and call.method != "GET":
+            return _error(405, "only GET is possible here")
+        return _error(404, f"there is nothing at {call.path}")
 
     def answer(self, call: Call) -> Told:
         told = super().answer(call)
@@ -199,6 +199,10 @@ class Scim(FakePlatform):
     def delete_group(self, call: Call) -> Told:
         return self._one(call, self.groups, lambda r: self._deleted(call, self.groups, r))
 
+    @route("POST", "/.search")
+    def search(self, call: Call) -> Told:
+        return self._listed(_as_query(call), {**self.users, **self.groups})
+
     @route("POST", "/Bulk")
     def bulk(self, call: Call) -> Told:
         operations = call.body.get("Operations") if isinstance(call.body, dict) else None
@@ -213,7 +217,7 @@ class Scim(FakePlatform):
     def _bulk_one(self, call: Call, o: Resource) -> Resource:
         headers = {**call.headers, **({"if-match": o["version"]} if o.get("version") else {})}
         told = self._routed(Call(o["method"], self.base_path + o["path"], {}, call.query, headers, o.get("data")))
-        kept = {k: o[k] for k in ("method", "bulkId") if k in o}
+        kept: Resource = {k: o[k] for k in ("method", "bulkId") if k in o}
         place = told.body["meta"]["location"] if isinstance(told.body, dict) and "meta" in told.body else self.url + o["path"]
         where = {"location": place} if told.status != 404 and (o["method"] != "POST" or told.status < 300) else {}
         return {**kept, **where, "status": str(told.status), **({"response": told.body} if told.status >= 400 else {})}
@@ -262,15 +266,15 @@ class Scim(FakePlatform):
         meta = {"resourceType": kind, "created": stamp, "lastModified": stamp, "location": f"{self.url}/{path}/{resource['id']}"}
         own = {**resource, "meta": {**meta, **({"version": self._version(resource["id"])} if self.quirks.etag else {})}}
         if kind == "Group":
-            members = [
-                {**m, "$ref": f"{self.url}/{'Groups' if m['value'] in self.groups else 'Users'}/{m['value']}"}
-                for m in own.get("members", [])
-            ]
+            members: list[Resource] = [{**m, "$ref": self._place(m["value"])} for m in own.get("members", [])]
             members = [] if self.quirks.hides_members else members[: self.quirks.most_members or None]
             return {**own, "members": members} if members else {k: v for k, v in own.items() if k != "members"}
         groups = [g for g in self.groups.values() if any(m["value"] == resource["id"] for m in g.get("members", []))]
         told = [{"value": g["id"], "display": g["displayName"], "$ref": f"{self.url}/Groups/{g['id']}"} for g in groups]
         return {**own, "groups": told} if told else own
+
+    def _place(self, id: str) -> str:
+        return f"{self.url}/{'Groups' if id in self.groups else 'Users'}/{id}"
 
     def _created(self, call: Call, among: dict[str, Resource], schema: str) -> Told:
         if not isinstance(call.body, dict):
@@ -291,7 +295,7 @@ class Scim(FakePlatform):
     def _patched(self, call: Call, among: dict[str, Resource], schema: str, resource: Resource) -> Told:
         if not self.quirks.patch:
             return _error(501, "there is no PATCH here")
-        before = decode(encode({k: v for k, v in resource.items() if k not in _READ_ONLY}))
+        before: Resource = decode(encode({k: v for k, v in resource.items() if k not in _READ_ONLY}))
         if self.quirks.most_members and "members" in before:
             before["members"] = before["members"][: self.quirks.most_members - 1]
         try:
@@ -350,7 +354,7 @@ def _filter(text: str) -> Callable[[Resource], bool] | None:
     terms = [_TERM.fullmatch(part) for part in parts]
     if any(t is None for t in terms):
         return None
-    wanted = [(t[1], decode(t[2])) for t in terms if t]
+    wanted: list[tuple[str, Any]] = [(t[1], decode(t[2])) for t in terms if t]
     return lambda resource: all(_has(resource, path, value) for path, value in wanted)
 
 
@@ -361,6 +365,13 @@ def _has(resource: Resource, path: str, value: Any) -> bool:
     words = [i.get(second or "value") if isinstance(i, dict) else i for i in items]
     exact = first in ("id", "externalId") or first == "members"
     return any(w == value if exact or not isinstance(w, str) else w.lower() == str(value).lower() for w in words)
+
+
+def _as_query(call: Call) -> Call:
+    """A search by POST, as the GET that it stands for."""
+    body: Resource = call.body if isinstance(call.body, dict) else {}
+    query = {k: [",".join(v) if isinstance(v, list) else str(v)] for k, v in body.items() if k != "schemas"}
+    return Call("GET", call.path, {}, query, call.headers)
 
 
 def _clean(body: Any) -> Resource:
