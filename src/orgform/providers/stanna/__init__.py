@@ -82,6 +82,7 @@ spec = ProviderSpec(
         requests_per_day=10_000,
         seconds_per_call=0.3,
         idempotency="natural",
+        rereads=True,
     ),
     open=_open,
     secrets=("token",),

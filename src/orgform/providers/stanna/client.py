@@ -54,6 +54,7 @@ class Stanna(Provider):
         options = context.options
         self._given: Mapping[str, str] = options.get("workspaces") or {}
         self._only: str | None = options.get("workspace_id")
+        self._seen: frozenset[str] = frozenset()
 
     @property
     def system(self) -> str:
@@ -64,9 +65,9 @@ class Stanna(Provider):
 
     # Which workspaces there are
 
-    def _keys(self) -> list[str]:
+    def _keys(self, kinds: Sequence[str]) -> list[str]:
         """Nothing lists workspaces: those that the options, the config and what was applied name."""
-        named = {key_of(a) for a in self._context.known(self._system) if kind_of(a) in ("workspace", SETTINGS)}
+        named = {key_of(a) for a in self._context.known(self._system) if kind_of(a) in kinds}
         if self._only and not named:
             named = {self._only}
         return sorted(named | self._given.keys())
@@ -78,7 +79,8 @@ class Stanna(Provider):
 
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         asked = [kind for kind in kinds if kind in ("workspace", SETTINGS)]
-        found, problems = self._all() if asked else ({}, [])
+        found, problems = self._all(self._keys(asked)) if asked else ({}, [])
+        self._seen |= found.keys()
         shown = self._api_keys(found, problems) if "workspace" in asked else {}
         for kind in kinds:
             if kind not in asked:
@@ -87,11 +89,11 @@ class Stanna(Provider):
             live = {address_of(kind, key): _live(kind, self._id(key), workspace, shown.get(key)) for key, workspace in found.items()}
             yield ReadResult(kind, live, complete=not problems, problem="; ".join(problems))
 
-    def _all(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    def _all(self, keys: Iterable[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """Key -> settings, and a sentence for each workspace that could not be read."""
         found: dict[str, dict[str, Any]] = {}
         problems: list[str] = []
-        for key in self._keys():
+        for key in keys:
             try:
                 workspace = self._workspace(key)
             except HttpError as error:
@@ -137,7 +139,7 @@ class Stanna(Provider):
 
     def check_writable(self) -> None:
         """Before anything is written: a day's quota that is used up is no place to begin."""
-        for key in self._keys():
+        for key in sorted(self._seen):
             self._budget.check(self._id(key))
 
     def write(self, operations: Sequence[Operation]) -> list[Result]:

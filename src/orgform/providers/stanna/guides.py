@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from orgform.providers.base import Guide, KindCapability
+from orgform.providers.base import FieldReach, Guide, KindCapability
 
+_CONFIG: Final[FieldReach] = "config"
 _SETTINGS: Final = "Settings -> Workspace"
 _UNNAMED: Final = "the workspace's team management in the Stanna dashboard (the help page names no path)"
 _ADMIN: Final = "an Admin of the workspace"
@@ -24,6 +25,15 @@ _SETTING: Final = Guide(
     labels={"name": "Workspace Name", "region": "Data residency", "parent": "Parent workspace"},
 )
 
+# Nothing stands above workspaces but the contract: a config's company is for its own people.
+_COMPANY: Final = KindCapability(
+    read="none",
+    create="none",
+    update="none",
+    delete="none",
+    fields=dict.fromkeys(("name", "primary_domain", "description", "labels"), _CONFIG),
+)
+
 _WORKSPACE: Final = KindCapability(
     create="manual",
     update="manual",
@@ -33,8 +43,8 @@ _WORKSPACE: Final = KindCapability(
         "name": "manual",
         "region": "attested",
         "parent": "attested",
-        "description": "none",
-        "labels": "none",
+        "description": "config",
+        "labels": "config",
     },
     guides={
         "create": Guide(
@@ -74,14 +84,14 @@ _DOMAIN: Final = KindCapability(
 )
 
 
-def _by_hand(guide: Guide, **fields: str) -> KindCapability:
+def _by_hand(guide: Guide, **fields: FieldReach) -> KindCapability:
     """Nothing reads it and nothing writes it but people."""
     return KindCapability(
         read="manual",
         create="manual",
         update="manual",
         delete="manual",
-        fields=fields,  # type: ignore[arg-type]
+        fields=fields,
         guides={"*": guide},
     )
 
@@ -93,43 +103,45 @@ _MEMBER: Final = _by_hand(
         note="who has an address at a domain of the workspace is in it without an invitation",
         labels={"email": "E-mail", "name": "Name"},
     ),
-    role="none",
-    title="none",
-    labels="none",
+    role="config",
+    title="config",
+    labels="config",
 )
 _MEMBERSHIP: Final = _by_hand(
     Guide(
         _UNNAMED,
         who=_ADMIN,
         note="who has an address at a domain of the workspace is in it without an invitation, and only the role is to be set",
-        labels={"principal": "E-mail", "role": "Permission level"},
+        labels={"workspace": "Workspace", "principal": "E-mail", "role": "Permission level"},
     ),
 )
 _ROLE: Final = _by_hand(
     Guide(_SUPPORT, note="custom roles are an Enterprise feature", labels={"key": "Role", "name": "Name", "permissions": "Permissions"}),
+    scope="config",
 )
-_FEATURE: Final = _by_hand(
+# Flags are Stanna's own, and each workspace has them: only their values are anybody's to set.
+_FEATURE: Final = KindCapability(
+    read="none",
+    create="none",
+    update="none",
+    delete="none",
+    fields={
+        **dict.fromkeys(("type", "default", "state", "description", "owner", "expires", "labels"), _CONFIG),
+        "variants": "none",
+    },
+)
+_FEATURE_VALUE: Final = _by_hand(Guide(_SETTINGS, who=_ADMIN, labels={"workspace": "Workspace", "feature": "Feature", "value": "Enabled"}))
+_INTEGRATION: Final = _by_hand(
     Guide(
         _SETTINGS,
         who=_ADMIN,
-        note="flags are Stanna's own: nothing is made here; see that the workspaces show it",
-        labels={"key": "Feature"},
-    ),
-    variants="none",
-    state="none",
-    description="none",
-    owner="none",
-    expires="none",
-    labels="none",
-)
-_FEATURE_VALUE: Final = _by_hand(Guide(_SETTINGS, who=_ADMIN, labels={"feature": "Feature", "value": "Enabled"}))
-_INTEGRATION: Final = _by_hand(
-    Guide(
-        _SETTINGS, who=_ADMIN, note="each workspace has its own OAuth connections", labels={"name": "Integration", "status": "Availability"}
+        note="each workspace has its own OAuth connections",
+        labels={"workspace": "Workspace", "name": "Integration", "status": "Availability"},
     ),
 )
 
 KINDS: Final[dict[str, KindCapability]] = {
+    "company": _COMPANY,
     "workspace": _WORKSPACE,
     "workspace.settings": _PART,
     "domain": _DOMAIN,

@@ -17,6 +17,7 @@ from orgform.testing.platform import Call, FakePlatform, Told, route
 
 KEY = "sk-test-4f1d0c77"
 EXAMPLE = ("brand-x.example", "brand-y")
+_MINUTE, _DAY = 60, 86_400
 _READ_ONLY = frozenset({"domain"})
 
 
@@ -79,10 +80,11 @@ class Stanna(FakePlatform):
             }
         ]
         self.key, self.replaces, self.ignores, self.foreign = key, replaces, frozenset(ignores), frozenset(foreign)
-        self._limits = [(60, per_minute)] if per_minute else []
-        self._limits += [(86_400, per_day)] if per_day else []
+        self._limits = [(_MINUTE, per_minute)] if per_minute else []
+        self._limits += [(_DAY, per_day)] if per_day else []
         self._clock = clock
-        self._used: dict[tuple[int, int], int] = {}
+        #: workspaceId ("" for the key's own of a minute) and the end of the window -> requests
+        self.used: dict[tuple[str, int], int] = {}
 
     # What every call goes through
 
@@ -101,20 +103,21 @@ class Stanna(FakePlatform):
 
     def answer(self, call: Call) -> Told:
         with self._lock:
-            headers, over = self._counted()
+            headers, over = self._counted(call.first("workspaceId"))
             if over:
                 self.next_answers(_error(429, "RATE_LIMIT_EXCEEDED", "Rate limit exceeded"))
             told = super().answer(call)
             return Told(told.status, told.body, {**headers, **told.headers})
 
-    def _counted(self) -> tuple[dict[str, str], bool]:
-        """The headers of the limit that is nearest, and whether one is gone beyond."""
+    def _counted(self, id: str) -> tuple[dict[str, str], bool]:
+        """The headers of the limit that is nearest, and whether one is gone beyond: the key's of a minute, the workspace's of a day."""
         at = int(self._clock())
         states = []
         for seconds, limit in self._limits:
-            window = at // seconds
-            used = self._used[seconds, window] = self._used.get((seconds, window), 0) + 1
-            states.append((limit - used, limit, (window + 1) * seconds))
+            window = (at // seconds + 1) * seconds
+            share = "" if seconds == _MINUTE else id
+            self.used[share, window] = self.used.get((share, window), 0) + 1
+            states.append((limit - self.used[share, window], limit, window))
         if not states:
             return {}, False
         left, limit, reset = min(states)
