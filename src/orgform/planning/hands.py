@@ -42,6 +42,8 @@ def possible(change: Change, target: TargetState, kind: Kind) -> tuple[Change | 
     """The change without what the platform can do in no way; `None` where nothing of it is left."""
     can = target.capabilities.of(kind.name)
     reach = getattr(can, change.action) if can else "none"
+    if can and reach == "none" and not _names(change) and "config" in can.fields.values():
+        return None, ()  # all that is said of it is for the config's own people
     if can is None or reach == "none":
         return None, (_cannot(change, kind, target, can),)
     lost = {name: r for name in _names(change) if (r := can.field(name, change.action)) in ("read", "none")}
