@@ -1,24 +1,32 @@
 """`attest`: somebody's word that a step was done which nothing can read back.
 
-Invariant: only what a plan asks for by hand, and what cannot be read, can be attested; what is kept is exactly what the config says now.
+Invariant: only what a plan asks for by hand (or was told before), and what cannot be read, can be attested; what is kept is exactly what
+the config says now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orgform.errors import UsageError
 from orgform.formats import check
 from orgform.kinds import load_kinds
-from orgform.model import Address, Attested, ManualStep, Plan
+from orgform.model import Address, Attested, Attributes, Plan
 from orgform.opening import load, opened_ledger, opened_targets, today
 from orgform.options import Confirm, Listener, Options
+from orgform.planning.scope import matches
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from orgform.ledger import Ledger
+    from orgform.targets import OpenTarget
+
+_GLOB = re.compile(r"[*?[]")
+NAMED = 10  # of what is to be attested, so many are named
 #: how long somebody's word counts, where nothing else is said
 DAYS = 180
 
@@ -33,8 +41,9 @@ def attest(
     listen: Listener | None = None,
     confirm: Confirm | None = None,
 ) -> tuple[Attested, ...]:
-    """Keeps in the ledger that these steps of today's plan were done. `by`: the e-mail address of whoever says so; `expires`: the first day
-    on which it counts no more.
+    """Keeps in the ledger that these steps of today's plan were done, or that what was attested before still is so. `addresses`: also globs
+    (`membership/brand-x-us/*`), for all steps that they name; `by`: the e-mail address of whoever says so; `expires`: the first day on
+    which it counts no more.
 
     Raises `UsageError` for an address that no step is about, and for one whose step is read back by itself; then nothing is kept.
     """
@@ -51,22 +60,42 @@ def attest(
     config = load(options, load_kinds())
     with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         made = plan_now(options, config, targets, ledger, base=None, destroy=False, listen=listen)[0]
-        steps = [_step(made, address) for address in dict.fromkeys(addresses)]
-        words = [Attested(s.target, s.address, by, given.isoformat(), end.isoformat(), evidence) for s in steps]
-        for step, word in zip(steps, words, strict=True):
-            kept = Attestation(step.after, word.by, word.given, word.expires, word.evidence)
-            ledger.attest(targets[step.target].key, {step.address: kept})
-    return tuple(words)
+        said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger)}
+        for name in sorted({one.target for one in said.values()}):
+            words = {
+                a: Attestation(s.attributes, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items() if s.target == name
+            }
+            ledger.attest(targets[name].key, words)
+    return tuple(Attested(s.target, a, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items())
 
 
-def _step(made: Plan, address: str) -> ManualStep:
-    step = next((s for s in made.manual_steps if s.address == address), None)
-    known = sorted(s.address for s in made.manual_steps if s.command)
-    if step is None:
-        word = next((a for a in made.attested if a.address == Address(address)), None)
-        told = f"; {word.by} attested it, which counts until {word.expires}" if word else ""
-        hint = f"to be attested: {', '.join(known[:10])}" if known else "nothing of this plan is to be attested"
-        raise UsageError(f"the plan asks nobody to do {address} by hand{told}", hint=hint)
-    if not step.command:
-        raise UsageError(f"{address}: {step.verify}, so nobody's word is needed", hint="do it, then run `orgform plan` again")
-    return step
+class Said(NamedTuple):
+    """What somebody says is so; `attributes` None: that it is gone."""
+
+    target: str
+    address: Address
+    attributes: Attributes | None
+
+
+def _said(made: Plan, address: str, targets: Mapping[str, OpenTarget], ledger: Ledger) -> list[Said]:
+    steps = [s for s in made.manual_steps if s.address == address]
+    if not steps and _GLOB.search(address):
+        steps = [s for s in made.manual_steps if s.command and matches(s.address, (address,))]
+    if not steps and (renewed := _renewed(made, address, targets, ledger)):
+        return [renewed]
+    if not steps:
+        known = sorted(s.address for s in made.manual_steps if s.command)
+        more = f", and {len(known) - NAMED:,} more" if len(known) > NAMED else ""
+        hint = f"to be attested: {', '.join(known[:NAMED])}{more}" if known else "nothing of this plan is to be attested"
+        raise UsageError(f"the plan asks nobody to do {address} by hand", hint=hint)
+    for step in steps:
+        if not step.command:
+            raise UsageError(f"{address}: {step.verify}, so nobody's word is needed", hint="do it, then run `orgform plan` again")
+    return [Said(step.target, step.address, step.after) for step in steps]
+
+
+def _renewed(made: Plan, address: str, targets: Mapping[str, OpenTarget], ledger: Ledger) -> Said | None:
+    """What is attested and as the config wants it: whoever looked again may say so before the word runs out."""
+    word = next((w for w in made.attested if w.address == address), None)
+    kept = ledger.attestations(targets[word.target].key).get(word.address) if word else None
+    return Said(word.target, word.address, kept.attributes) if word and kept and kept.attributes is not None else None

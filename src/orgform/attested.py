@@ -6,11 +6,11 @@ is never taken from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from orgform.codec import Struct, replace
-from orgform.model import Address, Attested, Attributes, Live, kind_of
+from orgform.model import Address, Attested, Attributes, Base, Live, kind_of
 from orgform.providers.base import KindCapability
 
 if TYPE_CHECKING:
@@ -25,8 +25,14 @@ class Believed(Struct, frozen=True):
     words: tuple[Attested, ...] = ()
 
 
-def believed(live: dict[Address, Live], targets: Mapping[str, OpenTarget], ledger: Ledger, today: str) -> Believed:
-    """`today`: YYYY-MM-DD; an attestation counts until the day before it expires."""
+def believed(
+    live: dict[Address, Live], targets: Mapping[str, OpenTarget], ledger: Ledger, today: str, wanted: Collection[Address]
+) -> Believed:
+    """`today`: YYYY-MM-DD; an attestation counts until the day before it expires.
+
+    `wanted`: what the config has. A word that ran out says nothing more of that, so that it is asked for again; of what is to go it still
+    says that somebody has to take it away.
+    """
     words: list[Attested] = []
     for name, target in sorted(targets.items()):
         can = {kind: found for kind in target.kinds if (found := target.provider.capabilities.of(kind)) and _needs_a_word(found)}
@@ -37,9 +43,28 @@ def believed(live: dict[Address, Live], targets: Mapping[str, OpenTarget], ledge
         for address, word in ledger.attestations(target.key).items():
             if kind_of(address) in can:
                 words.append(Attested(name, address, word.by, word.given, word.expires, word.evidence))
-                if word.expires > today:
+                if word.expires > today or address not in wanted:
                     _believe(live, address, word, can[kind_of(address)])
     return Believed(live, tuple(words))
+
+
+def applied(base: dict[Address, Base] | None, target: OpenTarget, ledger: Ledger) -> dict[Address, Base] | None:
+    """What was last applied, with what people did there: where nothing else reads a kind, an attested step is an applied change, also when
+    its word has run out."""
+    can = {kind: found for kind in target.kinds if (found := target.provider.capabilities.of(kind)) and _is_by_hand(found)}
+    words = {a: w for a, w in ledger.attestations(target.key).items() if kind_of(a) in can} if can else {}
+    if not words:
+        return base
+    known = dict(base or {})
+    for address, word in words.items():
+        before = known.pop(address, None)
+        if word.attributes is not None:
+            known[address] = Base(word.attributes, before.prevent_destroy if before else False)
+    return known
+
+
+def _is_by_hand(can: KindCapability) -> bool:
+    return not can.readable and can.create != "api"
 
 
 def _needs_a_word(can: KindCapability) -> bool:

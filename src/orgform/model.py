@@ -77,12 +77,17 @@ class Desired(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """One resource as the live system has it. `observed` holds what is shown and never planned."""
+    """One resource as the live system has it. `observed` holds what is shown and never planned.
+
+    `unmanaged`: attributes that people set up there as no config could say it -> what they are, as words that follow "is": `on for some
+    only`. They are left alone.
+    """
 
     attributes: Attributes
     observed: Attributes = {}
     id: str = ""
     etag: str | None = None
+    unmanaged: dict[str, str] = {}
 
 
 class Base(Struct, frozen=True):
@@ -159,8 +164,8 @@ class Change(Struct, frozen=True):
 
 
 class ManualStep(Struct, frozen=True):
-    """What people do, since no API does it. `values`: what to enter, under the platform's own words; `before`/`after`/`fields` as in a
-    change. `where`: the way through the platform's pages; `who` may do it, `why` it is theirs to do, `note` what to mind.
+    """What people do, since no API does it. `values`: what to enter, under the platform's own words; `now`: what of it is there, where it
+    is another; `before`/`after`/`fields` as in a change. `where`: the way through the platform's pages; `who` may do it, `why` it is theirs to do, `note` what to mind.
 
     `verify` says how it will be checked; `command` is the attestation where nothing can read it back, else empty. `waits_for`: what of
     this plan comes first.
@@ -186,6 +191,7 @@ class ManualStep(Struct, frozen=True):
     risk: Risk = "additive"
     label: str = ""
     source: str = ""
+    now: Attributes = {}
 
 
 class Waiting(Struct, frozen=True):

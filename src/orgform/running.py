@@ -16,6 +16,7 @@ from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
 from orgform.opening import actor, load, read_live, soon, today
 from orgform.options import Listener, Options, Progress
+from orgform.providers.base import RoleNames
 
 if TYPE_CHECKING:
     from orgform.ledger import Ledger
@@ -106,7 +107,7 @@ def inputs_of(
     from orgform.planning import PlanInputs, TargetState
 
     judged_by = today(options)
-    word = believed(snapshot.live, targets, ledger, judged_by.isoformat())
+    word = believed(snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired)
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -118,7 +119,7 @@ def inputs_of(
             based=name in known.targets,
             instance=_instance(t, options),
             title=t.spec.title or t.config.provider,
-            roles={scope: names.known(scope) for names in (RoleNames(t.spec.roles, t.config.roles),) for scope in t.spec.roles.usual},
+            roles=_role_names(t),
         )
         for name, t in targets.items()
         if name not in snapshot.failed
@@ -150,6 +151,13 @@ def inputs_of(
     )
 
 
+def _role_names(target: OpenTarget) -> dict[str, dict[str, str]]:
+    """Scope -> {role of the config: what the platform calls it}."""
+    roles = target.spec.roles
+    names = RoleNames(roles, target.config.roles)
+    return {scope: names.known(scope) for scope in sorted({*roles.names, *roles.usual})}
+
+
 class Known(Struct, frozen=True):
     """What is known of the last apply: `base` (None: nothing of any target), where from, and for which targets."""
 
@@ -159,7 +167,11 @@ class Known(Struct, frozen=True):
 
 
 def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> Known:
-    found = {name: ledger.base(target.key) for name, target in targets.items()}
+    from orgform.attested import applied
+
+    found = {
+        name: (applied(base, target, ledger), revision) for name, target in targets.items() for base, revision in (ledger.base(target.key),)
+    }
     known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
     if not known:
         return Known()

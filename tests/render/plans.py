@@ -305,6 +305,7 @@ def hostile() -> Plan:
                 command=evil,
                 waits_for=(Address(evil), Address("tag/x")),
                 because=(evil,),
+                now={evil: evil},
             ),
         ),
         waiting=(Waiting(create(f"tag/{evil}", evil), (Address(evil),)),),

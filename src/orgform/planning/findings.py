@@ -35,14 +35,16 @@ class Findings:
         self.diagnostics: list[Diagnostic] = [*_no_base(inputs), *_failed(inputs)]
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
-        self._ran_out = {w.address: w for w in inputs.attested if w.expires <= inputs.today}
+        self.ran_out = {w.address: w for w in inputs.attested if w.expires <= inputs.today}
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
-        self.incomplete = {**_lost(scope, addresses), **self.unread}
+        blind = {kind for kind, name in scope.target_of.items() if not _is_read(inputs, name, kind)}
+        self.incomplete = {**_lost(scope, (a for a in addresses if kind_of(a) not in blind)), **self.unread}
         for address in addresses:
             kind = kinds.of(address)
             triple = scope.triple(address, kind, kinds)
             if triple:
                 self._judge(address, kind, triple)
+            self.diagnostics.extend(self._theirs(address))
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
         if triple.desired is None and not self._may_go(kind, triple):
@@ -111,7 +113,7 @@ class Findings:
     def _because(self, address: Address, kind: Kind, found: Difference) -> Iterable[str]:
         if address in self.scope.renames:
             yield f"renamed from {self.scope.renames[address]}"
-        word = self._ran_out.get(address)
+        word = self.ran_out.get(address)
         if word:
             yield f"{word.by} attested it on {word.given}, which ran out on {word.expires}"
         elif found.action == "create" and found.origin != "new":
@@ -128,6 +130,21 @@ class Findings:
         protect = self._protected(address)
         if known is None or triple.base != triple.desired or known.prevent_destroy != protect:
             self.remember[address] = Base(triple.desired or {}, protect)
+
+    def _theirs(self, address: Address) -> Iterable[Diagnostic]:
+        """What people set up as no config could say it: told where the config, or what was applied, is about it."""
+        live, want, known = (state.get(address) for state in (self.scope.live, self.scope.desired, self.scope.base))
+        named = {**(known.attributes if known else {}), **(want.attributes if want else {})}
+        for name, words in sorted(live.unmanaged.items()) if live else ():
+            if name in named:
+                yield Diagnostic(
+                    "warning",
+                    "ORG511",
+                    f"{address}: `{name}` is {words}, which people set up there and a config cannot say; it is left alone",
+                    f"undo that there to have `{name}` managed again, or take it out of the config",
+                    source=want.source if want else None,
+                    address=address,
+                )
 
     def _let_go(self, address: Address, triple: Triple) -> Iterable[Diagnostic]:
         base, desired, live = (a or {} for a in triple)
@@ -190,6 +207,12 @@ class Findings:
             forget |= self.inputs.base.keys() - self.scope.base.keys()
         remember = {a: b for a, b in remember.items() if a not in forget}
         return Remember(dict(sorted(remember.items())), tuple(sorted(forget)), self.scope.settled, self.protected(changes, deleted=False))
+
+
+def _is_read(inputs: PlanInputs, target: str, kind: str) -> bool:
+    """Whether anything but people's word, which may run out all at once, says what is there."""
+    can = inputs.targets[target].capabilities.of(kind)
+    return can is None or can.readable
 
 
 def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:

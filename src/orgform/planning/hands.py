@@ -7,12 +7,14 @@ change ends in an API change, in a step, or in a diagnostic that says why neithe
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
+from orgform.formats import readable
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting
+from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting, key_of, parts_of
 from orgform.planning.diff import fingerprint
 from orgform.planning.order import dependencies, references_between
 from orgform.planning.scope import TargetState
@@ -53,8 +55,17 @@ def possible(change: Change, target: TargetState, kind: Kind) -> tuple[Change | 
     return _restricted(change, lambda name: name not in lost), told
 
 
-def parted(ordered: Sequence[Change], targets: Mapping[str, TargetState], kinds: Kinds) -> Parted:
-    """The ordered changes, parted. Steps stand in the plan's order; what needs a step that is not done waits for it."""
+def parted(
+    ordered: Sequence[Change],
+    targets: Mapping[str, TargetState],
+    kinds: Kinds,
+    called: Callable[[Address], str] = key_of,
+    ran_out: Collection[Address] = (),
+) -> Parted:
+    """The ordered changes, parted. Steps stand in the plan's order; what needs a step that is not done waits for it.
+
+    `called`: what people call what a step happens in. `ran_out`: what was attested once, and is to be looked at again.
+    """
     divided = [_divided(c, kinds.of(c.address), targets[c.target]) for c in ordered]
     if all(d.hand is None for d in divided):
         return Parted(tuple(ordered))
@@ -72,7 +83,16 @@ def parted(ordered: Sequence[Change], targets: Mapping[str, TargetState], kinds:
         if division.hand:
             first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
             own = (division.api.address,) if division.api and division.api.action == "create" else ()
-            steps.append(_step(division.hand, kinds.of(division.hand.address), targets[division.hand.target], (*first, *own)))
+            parent = kinds.parent_of(division.hand.address)
+            step = _step(
+                division.hand,
+                kinds.of(division.hand.address),
+                targets[division.hand.target],
+                (*first, *own),
+                within=called(parent) if parent else "",
+                again=division.hand.address in ran_out,
+            )
+            steps.append(step)
     return Parted(tuple(changes), tuple(waiting), tuple(steps), patch)
 
 
@@ -136,7 +156,7 @@ def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]]) -> frozen
     return frozenset(held)
 
 
-def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Address]) -> ManualStep:
+def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Address], *, within: str, again: bool) -> ManualStep:
     can = target.capabilities.of(kind.name) or KindCapability()
     guide = can.guide(change.action) or Guide("")
     attested = not can.readable or any(can.field(n, change.action) == "attested" for n in _names(change))
@@ -144,8 +164,9 @@ def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Addre
     return ManualStep(
         target=change.target,
         address=change.address,
-        instructions=f"{change.action} the {kind.title.lower()} {change.label or change.address} by hand",
-        values=_values(change, guide, kind),
+        instructions=_instructions(change, kind, again),
+        values=_values(change, guide, kind, target, within),
+        now=_now(change, guide, kind, target),
         verify=_verify(can, change, attested),
         action=change.action,
         origin=change.origin,
@@ -165,14 +186,47 @@ def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Addre
     )
 
 
-def _values(change: Change, guide: Guide, kind: Kind) -> Attributes:
-    """What to enter, under the words that the platform's form has. A secret stays a reference."""
-    if change.after is None:
-        return {}
+def _instructions(change: Change, kind: Kind, again: bool) -> str:
+    what = f"the {kind.title.lower()} {change.label or key_of(change.address)}"
+    if again and change.action == "create":
+        return f"look again that {what} is there as it should be, or make it so by hand"
+    return f"{change.action} {what} by hand"
+
+
+def _values(change: Change, guide: Guide, kind: Kind, target: TargetState, within: str) -> Attributes:
+    """What to enter, under the words that the platform's form has, and what it is entered for. A secret stays a reference."""
     key = kind.key.name if kind.key else ""
-    shown = {guide.labels[key]: change.address.rpartition("/")[2]} if key in guide.labels else {}
-    names = _names(change)
-    return shown | {guide.labels.get(n, n): change.after.get(n) for n in change.after if n in names}
+    shown: Attributes = {guide.labels[kind.parent]: within} if kind.parent in guide.labels else {}
+    if key in guide.labels:
+        own = parts_of(change.address)[-1]
+        named = change.label if guide.labels[key] == guide.labels.get(kind.label or "") else ""
+        shown[guide.labels[key]] = named or readable(own) or own
+    after, names = _with_role_names(change.after or {}, kind, target), _names(change)
+    return shown | {guide.labels.get(n, n): value for n, value in after.items() if n in names or (guide.whole and value is not None)}
+
+
+def _now(change: Change, guide: Guide, kind: Kind, target: TargetState) -> Attributes:
+    """What an update replaces, so that whoever does it sees that it is the right place."""
+    before = _with_role_names(change.before or {}, kind, target) if change.action == "update" else {}
+    return {guide.labels.get(n, n): before[n] for n in _names(change) if before.get(n) not in (None, [], {})}
+
+
+def _with_role_names(attributes: Attributes, kind: Kind, target: TargetState) -> Attributes:
+    """Roles as the platform's pages call them."""
+    for reference in kind.references:
+        scope = reference.where.get("scope")
+        known = target.roles.get(scope) if isinstance(scope, str) and not reference.many else None
+        if known:
+            attributes = _renamed(attributes, reference.path, known)
+    return attributes
+
+
+def _renamed(value: Any, path: Sequence[str], names: Mapping[str, str]) -> Any:
+    if not path:
+        return names.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    return {**value, path[0]: _renamed(value[path[0]], path[1:], names)}
 
 
 def _verify(can: KindCapability, change: Change, attested: bool) -> str:

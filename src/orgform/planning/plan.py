@@ -11,7 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic, sort_diagnostics
 from orgform.kinds import Kinds, Reference
-from orgform.model import AccessDelta, Address, Attested, Attributes, Change, GuardVerdict, Plan, PlanTarget, Unmanaged, address_of, kind_of
+from orgform.model import (
+    AccessDelta,
+    Address,
+    Attested,
+    Attributes,
+    Change,
+    GuardVerdict,
+    Plan,
+    PlanTarget,
+    Unmanaged,
+    address_of,
+    key_of,
+    kind_of,
+)
 from orgform.planning.access import AccessChange
 from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
@@ -39,7 +52,7 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     judged = Judged(inputs, scope, named, kinds, depths)
     everything = ordered(judged.passage.marked(named), kinds, told, depths)
     facts = judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))
-    parts = parted(everything, inputs.targets, kinds)
+    parts = parted(everything, inputs.targets, kinds, lambda address: _called(address, scope, kinds), findings.ran_out)
     changes = parts.changes
     counts = Counter(c.action for c in changes)
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
@@ -153,6 +166,15 @@ def _above(address: Address, reference: Reference, after: Mapping[Address, Attri
             return
         address = address_of(reference.kind, str(key))
         yield address
+
+
+def _called(address: Address, scope: Scope, kinds: Kinds) -> str:
+    """What people call it: as the config has it, else as it is there."""
+    label = kinds.of(address).label or ""
+    for found in (scope.desired.get(address), scope.live.get(address)):
+        if found and found.attributes.get(label):
+            return str(found.attributes[label])
+    return key_of(address)
 
 
 def _targets(inputs: PlanInputs, scope: Scope, incomplete: Iterable[str]) -> dict[str, PlanTarget]:

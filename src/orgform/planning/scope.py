@@ -120,7 +120,10 @@ class Scope(Struct, frozen=True):
         parent = kinds.parent_of(address)
         if parent and self._left_alone(parent, kind, want):
             return None
-        drop = (*_not_ours(want, kind, is_live=have is not None), *self.kept.get(kind.name, ()))
+        theirs = have.unmanaged if have else {}
+        if theirs and want is None:  # what people made of it is not ours to delete either
+            return None
+        drop = (*_not_ours(want, kind, is_live=have is not None), *self.kept.get(kind.name, ()), *theirs)
         base = known.attributes if known else None
         live = _readable(have.attributes, base, kind) if have else None
         return Triple(_without(base, drop), _without(want.attributes if want else None, drop), _without(live, drop))

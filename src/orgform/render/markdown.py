@@ -227,7 +227,7 @@ def _steps(doc: Doc) -> Iterator[Block]:
     """A check-list."""
     lines: list[str] = []
     for step in steps.steps(doc):
-        lines.append(f"- [ ] **{words(step.title)}** {code(step.address)}")
+        lines.append(f"- [ ] **{step.number}. {words(step.title)}** {code(step.address)}")
         lines += [f"  - {words(name)}: {code(value)}" for name, value in step.values]
         lines += [f"  - {words(name)}: {words(text)}" for name, text in step.facts]
         lines += [f"  - {code(step.command)}"] if step.command else []

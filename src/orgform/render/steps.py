@@ -5,15 +5,18 @@ Invariant: nothing of a step is folded away; the values stand exactly as they ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from orgform.codec import Struct
 from orgform.render.values import show
 from orgform.render.view import Doc, rows
-from orgform.render.words import clean, count, listing
+from orgform.render.words import clean, count, listing, noun
 
 NOTE = "no API does it"
 ATTESTED = "somebody's word, which nothing verifies"
+SINGLY = 5  # words given at once are told one by one up to here
 
 
 class Step(Struct, frozen=True):
@@ -40,6 +43,7 @@ def _step(number: int, step: Doc, at: dict[str, int], waiting: Sequence[Doc]) ->
     then = [w.get("change") or {} for w in waiting if address in (w.get("waits_for") or ())]
     first = [_named(a, at) for a in step.get("waits_for") or ()]
     facts = (
+        ("now", "; ".join(f"{clean(name)} {_shown(value)}" for name, value in (step.get("now") or {}).items())),
         ("where", clean(step.get("where") or "")),
         ("who", clean(step.get("who") or "")),
         ("why", clean(step.get("why") or "")),
@@ -49,14 +53,16 @@ def _step(number: int, step: Doc, at: dict[str, int], waiting: Sequence[Doc]) ->
         ("then by API", _then(then)),
         ("done when", clean(step.get("verify") or "")),
     )
-    values = tuple(
-        (clean(name), clean(value) if isinstance(value, str) else show(value)) for name, value in (step.get("values") or {}).items()
-    )
+    values = tuple((clean(name), _shown(value)) for name, value in (step.get("values") or {}).items())
     title = clean(step.get("instructions") or "").removesuffix(" by hand")
     told = tuple((name, text) for name, text in facts if text)
     return Step(
         number, title[:1].upper() + title[1:], clean(address), clean(step.get("target", "")), values, told, clean(step.get("command") or "")
     )
+
+
+def _shown(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else show(value)
 
 
 def _named(address: str, at: dict[str, int]) -> str:
@@ -79,12 +85,20 @@ def waiting(doc: Doc) -> list[str]:
 
 
 def attested(doc: Doc) -> list[str]:
-    """A line for each word that counts."""
-    return [
-        f"{clean(a.get('address', ''))}: by {clean(a.get('by', ''))} on {clean(a.get('given', ''))}, until {clean(a.get('expires', ''))}"
-        + (f" ({clean(a['evidence'])})" if a.get("evidence") else "")
-        for a in rows(doc, "attested")
-    ]
+    """A line for each word that counts; of many that were given at once, one line for all."""
+    given: dict[str, list[str]] = {}
+    for word in rows(doc, "attested"):
+        told = f"by {clean(word.get('by', ''))} on {clean(word.get('given', ''))}, until {clean(word.get('expires', ''))}"
+        told += f" ({clean(word['evidence'])})" if word.get("evidence") else ""
+        given.setdefault(told, []).append(clean(word.get("address", "")))
+    return [line for told, addresses in given.items() for line in _words(told, addresses)]
+
+
+def _words(told: str, addresses: Sequence[str]) -> list[str]:
+    if len(addresses) <= SINGLY:
+        return [f"{address}: {told}" for address in addresses]
+    kinds = Counter(address.partition("/")[0] for address in addresses)
+    return [f"{listing(count(number, noun(kind)) for kind, number in kinds.items())}: {told}"]
 
 
 def heading(doc: Doc) -> str:

@@ -19,7 +19,8 @@ from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, scree
 def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | None, **values: Any) -> int:
     """Say that a step of the plan was done by hand, where nothing can read it back.
 
-    Plans show it as attested, never as verified, until it expires; what can be read back needs nobody's word. Kept in the ledger.
+    Plans show it as attested, never as verified, until it expires; what can be read back needs nobody's word. Kept in the ledger. A glob
+    ('membership/brand-x-us/*') stands for all steps that it names; an address that is attested already is so for longer.
     """
     from orgform import app
     from orgform.cli.ask import secret_question
