@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orgform.codec import Struct, replace
-from orgform.errors import OrgformError, ProviderError
+from orgform.errors import ConfigInvalid, OrgformError, ProviderError
 from orgform.export import documents
 from orgform.model import Address, Live, Plan, TargetConfig, key_of, kind_of
 from orgform.options import Options
@@ -40,7 +40,7 @@ class Company(Struct, frozen=True):
         spec = self.platform.spec
         origin = spec.origin(self._target().options)
         allowed = (f"{spec.name}={origin}",) if origin else ()
-        return Options(self.folder, targets=(spec.name,), allow_target=allowed, max_wait=0.05)
+        return Options(self.folder, targets=(spec.name,), allow_target=allowed, max_wait=0.01)
 
     def declare(self, resources: dict[Address, Live]) -> None:
         """The config has these, and the target. What every config has and the platform has not is in another target, which is not asked."""
@@ -147,14 +147,25 @@ def _applied(company: Company, when: str, *, changes: bool = True, destroy: bool
     from orgform import app
 
     options = replace(company.options, allow=("deletes:*",), allow_destroy=("*",)) if destroy else company.options
-    made = app.plan(options)
+    made = _planned(options, when)
     assert changes or not made.changes, f"{when} the plan has changes: {_told(made)}"
     assert not made.refused, f"{when} the plan is refused: {'; '.join(f'{g.guard}: {g.summary} {list(g.items)}' for g in made.refused)}"
     _, report = app.apply(options)
     failed = [f"{o.action} {o.address}: {o.status} {o.detail}" for o in report.outcomes if o.status != "done"]
     assert not failed, f"{when} the apply leaves {'; '.join(failed)}"
-    again = app.plan(options)
+    again = _planned(options, f"{when}, after the apply,")
     assert not again.changes, f"{when}, after the apply, the plan still has {_told(again)}"
+
+
+def _planned(options: Options, when: str) -> Plan:
+    from orgform import app
+
+    try:
+        return app.plan(options)
+    except ConfigInvalid as error:
+        told = "; ".join(f"{d.source}: {d.code} {d.summary} ({d.detail})" for d in error.diagnostics if d.severity == "error")
+        config = (options.folder / "company.yaml").read_text(encoding="utf-8")
+        raise AssertionError(f"{when} the config is not valid: {told}\n{config}") from None
 
 
 def _told(made: Plan) -> str:

@@ -93,8 +93,8 @@ def of(
     blind: Iterable[str] = (),
 ) -> Subject:
     """A subject of a fake that runs. `options(url)`: the target's options where the live system is at `url`; `secrets`: option -> what it
-    is in truth; `blind`, `many`, `refused`, `samples` as in `Subject`; `paging`: what the fault proxy must know of list answers; `kinds`: what a
-    target takes in checks that go through the whole of orgform (else: everything that the provider declares)."""
+    is in truth; `blind`, `many`, `refused`, `samples` as in `Subject`; `paging`: what the fault proxy must know of list answers; `kinds`:
+    what a target takes in checks that go through the whole of orgform (else: everything that the provider declares)."""
     known, start = tuple(samples), fake.state()
     words = _words(known, many, spec.capabilities.page + 1, load_kinds())
 
@@ -128,7 +128,7 @@ def open_provider(
     roles: Mapping[str, str] | None = None,
     labels: Mapping[Address, str] | None = None,
     folder: Path | None = None,
-    max_wait: float = 0.05,
+    max_wait: float = 0.01,
 ) -> Provider:
     """A target of one provider, opened without a config. `labels`: what a config would declare, with what people call it."""
     given, words = secrets or {}, labels or {}
