@@ -54,7 +54,7 @@ class Stanna(Provider):
         options = context.options
         self._given: Mapping[str, str] = options.get("workspaces") or {}
         self._only: str | None = options.get("workspace_id")
-        self._seen: frozenset[str] = frozenset()
+        self._asked: set[str] = set()
 
     @property
     def system(self) -> str:
@@ -79,8 +79,9 @@ class Stanna(Provider):
 
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         asked = [kind for kind in kinds if kind in ("workspace", SETTINGS)]
-        found, problems = self._all(self._keys(asked)) if asked else ({}, [])
-        self._seen |= found.keys()
+        keys = self._keys(asked) if asked else []
+        self._asked |= set(keys)
+        found, problems = self._all(keys)
         shown = self._api_keys(found, problems) if "workspace" in asked else {}
         for kind in kinds:
             if kind not in asked:
@@ -139,7 +140,7 @@ class Stanna(Provider):
 
     def check_writable(self) -> None:
         """Before anything is written: a day's quota that is used up is no place to begin."""
-        for key in sorted(self._seen):
+        for key in sorted(self._asked):
             self._budget.check(self._id(key))
 
     def write(self, operations: Sequence[Operation]) -> list[Result]:
