@@ -68,7 +68,7 @@ class Compiler:
         self._problems = problems
         self._memo: dict[Any, Attributes] = {}
         self._key_memo: dict[tuple[str, ...], dict[str, str]] = {}
-        self.tables: dict[str, Table] = {name: Table(kind) for name, kind in kinds.items()}
+        self.tables: dict[str, Table] = {name: Table(kind) for name, kind in {**kinds, **kinds.operations}.items()}
 
     def compile(self, tree: Map) -> dict[str, Table]:
         """All tables by kind. Problems of keys and lifecycles are added."""

@@ -44,7 +44,7 @@ def judged(
 
 def _dependents(kept: Mapping[Address, Desired], kinds: Kinds, gone: Mapping[Address, str]) -> dict[Address, str]:
     """What is named after something that is gone, with that one's last day."""
-    rules = {name: _Rule(kinds[name], gone) for name in kinds}
+    rules = {name: _Rule(kinds[name], gone) for name in (*kinds, *kinds.operations)}
     found: dict[Address, str] = {}
     for address in kept:
         rule = rules[kind_of(address)]

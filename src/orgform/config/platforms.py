@@ -78,7 +78,8 @@ class Platforms:
     def _fields(self, kind: Kind, target: TargetConfig, spec: ProviderSpec) -> None:
         can = spec.capabilities.of(kind.name)
         for name, reach in can.fields.items() if can else ():
-            if reach == "none":
+            elsewhere = f"{kind.name}.{name.partition('.')[0]}" in self._claims
+            if reach == "none" and not elsewhere:
                 column = self._column(kind, *name.split("."))
                 for index, _ in words(column.table, column.path, False):
                     what = f"{_title(spec)} has no `{name}` for a {kind.title.lower()}"

@@ -30,7 +30,7 @@ def company_schema(kinds: Kinds, *, expanded: bool = False) -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "$defs": {kind.name: maker.entry(kind) for kind in kinds.values()},
+        "$defs": {kind.name: maker.entry(kind) for kind in (*kinds.values(), *kinds.operations.values())},
     }
     if expanded:
         singletons = [name for name, kind in kinds.top_level.items() if kind.singleton and kind.required]
@@ -46,7 +46,7 @@ class _Maker:
     def head(self) -> dict[str, Any]:
         """What is no kind: targets, variables, templates, policy, moves, rosters."""
         names = sorted(self._kinds)
-        takes = sorted([*names, *self._kinds.facets])
+        takes = sorted([*names, *self._kinds.operations, *self._kinds.facets])
         return {
             "orgform": {"const": VERSION, "description": f"Version of this format: {VERSION}."},
             "targets": _map_of(self._target(takes), "Live systems in which the company exists, by name."),

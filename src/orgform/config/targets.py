@@ -144,10 +144,15 @@ class Targets:
         kinds = written.get("kinds") or []
         marks = getattr(kinds, "marks", [])
         for kind, mark in zip(kinds, marks, strict=False):
-            if spec.capabilities.of(kind) is None:
+            if not self._takes(spec, kind):
                 supported = sorted(spec.capabilities.kinds or ())
                 fix = f"the provider {spec.name} knows {listed(supported)}"
                 self._problems.add("ORG409", f"the target `{name}` cannot take {kind}: its platform has no such thing", fix, mark)
+
+    def _takes(self, spec: ProviderSpec, kind: str) -> bool:
+        """Whether a platform has such a thing. One that has every kind there is has none of those that it must name."""
+        named = spec.capabilities.kinds is not None or kind not in self._kinds.operations
+        return named and spec.capabilities.of(kind) is not None
 
     def _claims(self, tree: Map, targets: Mapping[str, TargetConfig]) -> dict[str, str]:
         claims: dict[str, str] = {}
@@ -157,8 +162,8 @@ class Targets:
         open_ones = [name for name, target in targets.items() if target.kinds is None]
         for name in open_ones:
             spec = self.used[targets[name].provider]
-            for kind in self._kinds:
-                if spec.capabilities.of(kind) is not None and claims.get(kind) in (None, *open_ones):
+            for kind in (*self._kinds, *self._kinds.operations):
+                if self._takes(spec, kind) and claims.get(kind) in (None, *open_ones):
                     self._claim(claims, kind, name, tree, all_of_them=True)
         return claims
 
@@ -178,8 +183,8 @@ class Targets:
     def _unclaimed(self, tree: Map, claims: Mapping[str, str], tables: Mapping[str, Table]) -> None:
         missing = [table for name, table in tables.items() if table.addresses and name not in claims]
         for table in missing:
-            if table.kind.words_only and not any(spec.capabilities.of(table.kind.name) for spec in self.used.values()):
-                continue  # no platform here has such a thing: it is a word that others use
+            if table.kind.words_only:
+                continue  # no platform here has such a thing, or the targets' `kinds` leave it out: it is a word that others use
             fix = f"add `{table.kind.name}` to the `kinds` of a target whose platform has it, or remove these resources"
             self._problems.add("ORG410", f"no target takes {table.kind.collection} (kind {table.kind.name})", fix, table.marks[0])
 

@@ -1,0 +1,106 @@
+"""A company that lives in four systems at once: examples/platforms/four-systems against four fakes on real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import copytree
+from typing import NamedTuple
+
+import pytest
+
+from orgform import app
+from orgform.model import Plan, Report
+from orgform.testing.fakes import front, scim, stanna, unleash
+
+EXAMPLE = Path(__file__).parents[2] / "examples/platforms/four-systems"
+PEOPLE = {"alice": "Alice Ng", "olu": "Olu Ade", "bob": "Robert Roy", "carol": "Carol Diaz"}
+
+
+class Systems(NamedTuple):
+    people: scim.Scim
+    front: front.Front
+    flags: unleash.Unleash
+    success: stanna.Stanna
+    options: app.Options
+
+
+def directory() -> scim.Scim:
+    fake = scim.Scim(scim.Quirks(token="scim-token"))
+    ids = [fake.user(f"{name}@acme.example", displayName=whole) for name, whole in PEOPLE.items()]
+    fake.group("Acme Owners", *ids[:2])
+    return fake
+
+
+def inboxes() -> front.Front:
+    fake = front.Front()
+    ids = [fake.add_teammate(f"{name}@acme.example", *whole.split()) for name, whole in PEOPLE.items()]
+    fake.add_team("Customer care", ids[2])
+    return fake
+
+
+@pytest.fixture
+def systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
+    monkeypatch.setenv("ORGFORM_CACHE", str(tmp_path / "cache"))
+    fakes = (directory(), inboxes(), unleash.Unleash(), stanna.Stanna({i: stanna.workspace(i, i) for i in ("acme.example", "lab.acme.example")}))
+    tokens = {"SCIM": "scim-token", "FRONT": front.TOKEN, "UNLEASH": unleash.ADMIN, "STANNA": stanna.KEY}
+    for name, token in tokens.items():
+        monkeypatch.setenv(f"{name}_TOKEN", token)
+    with ExitStack() as stack:
+        for fake in fakes:
+            stack.enter_context(fake.running())
+        folder = copytree(EXAMPLE, tmp_path / "acme")
+        urls = dict(zip(("scim", "front", "unleash", "stanna"), (f.url for f in fakes), strict=True))
+        names = dict(zip(("people", "front", "flags", "success"), urls.values(), strict=True))
+        options = app.Options(
+            folder=folder,
+            variables=tuple(f"{name}={url}" for name, url in urls.items()),
+            allow_target=tuple(f"{name}={'/'.join(url.split('/')[:3])}" for name, url in names.items()),
+            max_wait=1,
+        )
+        yield Systems(*fakes, options)  # type: ignore[arg-type]
+
+
+def steps(made: Plan) -> list[str]:
+    return [f"{s.action} {s.address}" for s in made.manual_steps]
+
+
+def waiting(made: Plan) -> dict[str, tuple[str, ...]]:
+    return {w.change.address: w.waits_for for w in made.waiting}
+
+
+def applied(options: app.Options) -> tuple[Plan, Report]:
+    made, report = app.apply(options)
+    assert all(o.status == "done" for o in report.outcomes), [o for o in report.outcomes if o.status != "done"]
+    return made, report
+
+
+def test_one_plan_shows_all_four(systems: Systems) -> None:
+    made = app.plan(systems.options)
+    assert {c.target for c in made.changes} == {"people", "front", "flags", "success"}
+    assert steps(made) == ["create workspace/care-lab"]
+    held = waiting(made)
+    assert set(held.values()) == {("workspace/care-lab",)}
+    assert {"membership/care-lab/carol@acme.example", "inbox/care-lab/Trials", "feature_value/care-lab/smart-replies"} <= held.keys()
+
+
+def test_what_can_be_done_is_done_and_the_rest_follows_the_step(systems: Systems) -> None:
+    applied(systems.options)
+    made = app.plan(systems.options)
+    assert (made.changes, steps(made)) == ((), ["create workspace/care-lab"])
+    systems.front.add_team("Customer care lab")
+    made, report = applied(systems.options)
+    assert {o.address for o in report.outcomes} >= {"inbox/care-lab/Trials", "feature_value/care-lab/smart-replies"}
+    made = app.plan(systems.options)
+    assert (made.changes, made.manual_steps, made.waiting) == ((), (), ())
+
+
+def test_one_that_is_away_does_not_stop_the_others(systems: Systems) -> None:
+    systems.success.next_answers(*[stanna.Told(403, {"error": "no", "code": "forbidden", "status": 403})] * 20)
+    made, _ = applied(systems.options)
+    assert made.targets["success"].problem
+    assert {c.target for c in made.changes} == {"people", "front", "flags"}
+    systems.success._queued.clear()
+    made, _ = applied(systems.options)
+    assert {c.target for c in made.changes} == {"success"}
