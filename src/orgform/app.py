@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orgform.attest import attest
-from orgform.codec import Struct, decode, replace, to_builtins
+from orgform.codec import Struct, decode, replace
 from orgform.diagnostics import Diagnostic
 from orgform.domains import Domain, Domains, domains, verify_domains
 from orgform.errors import UsageError
@@ -43,6 +43,7 @@ __all__ = [
     "domains",
     "drift",
     "export",
+    "export_flags",
     "history",
     "init",
     "load_plan",
@@ -269,6 +270,17 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
     return found
 
 
+def export_flags(
+    options: Options, workspace: str, *, live: bool = True, listen: Listener | None = None, confirm: Confirm | None = None
+) -> dict[str, Any]:
+    """The features of a workspace as flagd reads them: `{"$schema", "metadata", "flags"}`; of the live system, or of the config (offline)."""
+    from orgform.flagd import document
+    from orgform.flags import flags
+
+    kinds = load_kinds()
+    return document(workspace, flags(options, kinds, workspace, live=live, listen=listen, confirm=confirm), kinds)
+
+
 def _chosen(live: dict[Address, Live], only: tuple[str, ...]) -> dict[Address, Live]:
     from orgform.planning.scope import matches
 
@@ -324,20 +336,21 @@ def history(options: Options, *, run: str | None = None) -> dict[str, Any]:
         return ledger.history(run)
 
 
-def providers() -> dict[str, Any]:
-    """The capability matrix: `{NAME: {summary, options, kinds: {KIND: {read, create, update, delete, fields}}, batch, page, ...}}`."""
-    from orgform.providers import find_spec, spec_names
+def providers(name: str | None = None) -> dict[str, Any]:
+    """The capability matrix, or what one provider declares: `{NAME: {summary, title, options, roles, limits, words, batch, page, ...,
+    kinds: {KIND: {read, create, update, delete, fields, guides, refusals}}}}`.
 
+    Raises `UsageError` for a name that no installed provider has.
+    """
+    from orgform.providers import find_spec, spec_names
+    from orgform.providers.catalogue import declared
+
+    installed = spec_names()
+    if name is not None and name not in installed:
+        raise UsageError(f"no provider named {name!r}", hint=f"installed are: {', '.join(installed)}")
     kinds = load_kinds()
-    matrix: dict[str, Any] = {}
-    for name in spec_names():
-        spec = find_spec(name)
-        if spec:
-            can = spec.capabilities
-            reach = {kind: to_builtins(found) for kind in kinds if (found := can.of(kind))}
-            matrix[name] = {"summary": spec.summary, "options": dict(spec.options), "secrets": list(spec.secrets)}
-            matrix[name] |= {k: v for k, v in to_builtins(can).items() if k != "kinds"} | {"kinds": reach}
-    return matrix
+    found = {each: find_spec(each) for each in ([name] if name else installed)}
+    return {each: declared(spec, (*kinds, *kinds.facets)) for each, spec in found.items() if spec}
 
 
 def schema(name: str = "company") -> dict[str, Any]:

@@ -259,7 +259,11 @@ def test_history(acme: Path) -> None:
 
 def test_providers_and_schemas() -> None:
     assert "every kind: read, create, update and delete by API" in run("providers").stdout
-    assert run("providers", "--format", "markdown").stdout.startswith("## local\n")
+    assert "\n## local\n" in run("providers", "--format", "markdown").stdout
+    assert run("providers", "local", "--format", "markdown").stdout.startswith("The admin API inside the process")
+    assert list(document("providers", "local")[1]["providers"]) == ["local"]
+    told = run("providers", "nowhere")
+    assert (told.returncode, "no provider named 'nowhere'" in told.stderr) == (64, True)
     code, found = document("providers")
     assert (code, found["format"]) == (0, "orgform.providers/1")
     assert {"local", "orgform"} <= set(found["providers"])

@@ -34,7 +34,10 @@ def pages() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "history.run.txt", lambda: text.history(plans.RUN, color=False, width=80)
     yield "history.cut-off.txt", lambda: text.history(plans.UNDONE_RUN, color=False, width=80)
     yield "providers.txt", lambda: text.providers(plans.PROVIDERS, color=False, width=80)
+    yield "providers.steps.txt", lambda: text.providers(plans.PROVIDERS, color=False, width=80, steps=True)
     yield "providers.md", lambda: markdown.providers(plans.PROVIDERS)
+    yield "provider.md", lambda: markdown.provider(plans.PROVIDERS["front"])
+    yield "providers.together.md", lambda: markdown.providers_together(plans.PROVIDERS)
 
 
 def _plan(name: str, doc: dict[str, Any]) -> Iterator[tuple[str, Callable[[], str]]]:

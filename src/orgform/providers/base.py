@@ -127,7 +127,7 @@ class Capabilities(Struct, frozen=True):
         fields = {name: can.field(name, verb) for name in operation.attributes}
         if getattr(can, verb) != "api" and (verb != "update" or not fields or set(fields.values()) != {"api"}):
             return can.refusals.get(verb) or f"a {kind} has no API to {verb} it here"
-        shut = sorted(name for name, how in fields.items() if how in ("read", "none") or (verb == "update" and how != "api"))
+        shut = sorted(name for name, how in fields.items() if how in ("read", "none", "config") or (verb == "update" and how != "api"))
         return f"nothing changes `{shut[0]}` of a {kind} by API here" if shut else ""
 
 

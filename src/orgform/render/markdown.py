@@ -12,7 +12,7 @@ from typing import Any
 
 from orgform.codec import Struct
 from orgform.render import drift as drifts
-from orgform.render import frames, steps, tables
+from orgform.render import frames, platforms, steps, tables
 from orgform.render.text import Page
 from orgform.render.undone import LEFT_NOTE, left_alone, undo_remarks, undo_words
 from orgform.render.view import (
@@ -109,22 +109,18 @@ def rewritten(doc: Doc, *, limit: int = LIMIT) -> str:
 
 
 def providers(doc: Doc) -> str:
-    """The capability matrix: a table for each provider."""
-    parts = []
-    for name, spec in doc.items():
-        kinds = spec.get("kinds") or {}
-        facts = "\n".join(f"- {words(fact)}" for fact in tables.facts(spec))
-        matrix = f"{tables.EVERYTHING[0].upper()}{tables.EVERYTHING[1:]}.\n" if tables.everything(kinds) else _matrix(kinds)
-        parts.append(f"## {words(name)}\n\n{words(spec.get('summary', ''))}\n\n{facts}\n\n{matrix}")
-    return "\n".join(parts)
+    """The capability matrix: facts and tables for each provider."""
+    return platforms.markdown(doc, platforms.Ink(words, code, _table))
 
 
-def _matrix(kinds: Mapping[str, Doc]) -> str:
-    body = [
-        (code(kind, cell=True), *(words(can.get(verb, "api")) for verb in tables.VERBS), ", ".join(_override(can)))
-        for kind, can in kinds.items()
-    ]
-    return _table(("kind", *tables.VERBS, "fields"), body)
+def provider(spec: Doc) -> str:
+    """One of them without a heading, as it stands in its page of the docs."""
+    return platforms.block(spec, platforms.Ink(words, code, _table))
+
+
+def providers_together(doc: Doc) -> str:
+    """Kinds by providers in one table."""
+    return platforms.together(doc, platforms.Ink(words, code, _table))
 
 
 def words(text: object) -> str:
@@ -264,10 +260,6 @@ def _footer(doc: Doc) -> str:
     parts.append(estimate(doc))
     parts.append(f"orgform {clean(doc.get('tool_version', ''))}.")
     return f"<sub>{words(' '.join(filter(None, parts)))}</sub>"
-
-
-def _override(can: Doc) -> list[str]:
-    return [f"{code(field, cell=True)}: {clean(reach)}" for field, reach in (can.get("fields") or {}).items()]
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The smaller documents as text: a run's report, access, the capability matrix.
+"""The smaller documents as text: a run's report, access.
 
 Invariant: a column is as wide as its widest cell as long as the page allows; the last column takes what is left.
 """
@@ -133,52 +133,3 @@ def access(items: Sequence[Doc], *, color: bool, width: int) -> str:
     if not body:
         return "Nobody has access.\n"
     return table(("MEMBER", "WORKSPACE", "ROLE", "PATH"), body, color=color, width=width) + f"\n{people}, {count(len(body), 'grant')}.\n"
-
-
-def providers(doc: Doc, *, color: bool, width: int) -> str:
-    """Each provider, and what it can do to each kind: by API, by hand (manual), or not at all (none)."""
-    paint, blocks = Paint(color), []
-    for name, spec in doc.items():
-        lines = [paint("bold", clean(name))]
-        lines.extend(hang("  ", clean(spec.get("summary", "")), width))
-        lines.extend(line for row in facts(spec) for line in hang("  ", row, width))
-        lines.extend(_matrix(spec.get("kinds"), width))
-        blocks.append("\n".join(lines) + "\n")
-    return "\n".join(blocks)
-
-
-def facts(spec: Doc) -> list[str]:
-    """What a provider says of itself besides the matrix, one sentence each."""
-    options = spec.get("options")
-    known = sorted(options.get("properties", options)) if isinstance(options, Mapping) else list(options or ())
-    found = [f"options: {', '.join(map(clean, known))}"] if known else []
-    batch, page, rate = spec.get("batch") or 1, spec.get("page"), spec.get("requests_per_minute")
-    if page:
-        found.append(f"reads {page:,} a page" + (f", writes {batch:,} a call" if batch > 1 else ", writes one by one"))
-    if rate:
-        found.append(f"at most {rate:,} requests a minute")
-    return found
-
-
-VERBS = ("read", "create", "update", "delete")
-
-
-def everything(kinds: Any) -> bool:
-    """Whether every kind can be read and written by API, so that a matrix would say one thing many times."""
-    return not kinds or all(can.get(verb, "api") == "api" and not can.get("fields") for can in kinds.values() for verb in VERBS)
-
-
-EVERYTHING = "every kind: read, create, update and delete by API"
-
-
-def _matrix(kinds: Any, width: int) -> Iterator[str]:
-    if everything(kinds):
-        yield f"  {EVERYTHING}"
-        return
-    body = [(clean(kind), *(clean(can.get(verb, "api")) for verb in VERBS), *_fields(can)) for kind, can in kinds.items()]
-    text = table(("KIND", *(v.upper() for v in VERBS), "FIELDS"), body, color=False, width=max(width - 2, 40))
-    yield from ("  " + line for line in text.splitlines())
-
-
-def _fields(can: Doc) -> tuple[str]:
-    return (", ".join(f"{clean(f)}: {clean(reach)}" for f, reach in (can.get("fields") or {}).items()),)

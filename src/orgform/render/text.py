@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from orgform.render import steps
 from orgform.render.frames import diagnostics, validation
 from orgform.render.history import history
-from orgform.render.tables import access, providers, report
+from orgform.render.platforms import text as providers
+from orgform.render.tables import access, report
 from orgform.render.undone import LABELS, LEFT_NOTE, label_of, left_alone, left_by, left_field, losses, undo_remarks, undo_words
 from orgform.render.values import Line, show
 from orgform.render.view import (

@@ -299,7 +299,7 @@ def live(provider: Provider, address: Address) -> Live | None:
 
 def holds(address: Address, found: Attributes, wanted: Attributes, can: KindCapability | None = None) -> None:
     """Whether it is as it should be: of what an API reads there."""
-    seen = {n: v for n, v in wanted.items() if can is None or can.field(n) not in ("attested", "none")}
+    seen = {n: v for n, v in wanted.items() if can is None or can.field(n) not in ("attested", "none", "config")}
     wrong = {n: (v, found.get(n)) for n, v in seen.items() if found.get(n) != v and not (v in (None, [], {}) and not found.get(n))}
     assert not wrong, f"{address}: (wanted, is) {wrong}"
 
