@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -139,11 +140,24 @@ def test_a_workspace_that_stanna_does_not_have_is_absent() -> None:
 
 @pytest.mark.parametrize("told", [Told(404, {"error": "no such page"}), Told(404, b"<html>"), Told(200, {"profile": {}}), Told(500, {})])
 def test_an_odd_answer_is_never_taken_for_absent(told: Told) -> None:
-    with two().running() as fake, opened(fake) as provider:
-        fake.next_answers(told)
-        [result] = provider.read(["workspace.settings"])
-        assert not result.complete
-        assert "x.example" in result.problem
+    with two().running() as fake:
+        with opened(fake, PART, "workspace.settings/y.example") as provider:
+            fake.next_answers(told)
+            [result] = provider.read(["workspace.settings"])
+            assert not result.complete
+            assert "x.example" in result.problem
+            assert list(result.resources) == ["workspace.settings/y.example"]
+        with opened(fake) as provider:
+            fake.next_answers(told)
+            with pytest.raises(ReadFailed, match=re.escape("the settings of x.example (of `x.example`): GET /api/settings")):
+                list(provider.read(["workspace.settings"]))
+
+
+def test_where_nobody_answers_nothing_is_read() -> None:
+    with two().running() as fake:
+        pass
+    with opened(fake) as provider, pytest.raises(ReadFailed, match="cannot connect"):
+        list(provider.read(["workspace"]))
 
 
 def test_the_key_of_another_workspace_reads_nothing_and_says_so() -> None:

@@ -72,7 +72,7 @@ def test_a_step_tells_the_way_and_what_to_mind(fake: Stanna, tmp_path: Path) -> 
     assert domain.values["Domain"] == "brand-x-labs.example"
     assert "attest" in domain.command
     parent = hands.step(made, "workspace/brand-y")
-    assert parent.values == {"Parent workspace": "brand-x"}
+    assert parent.values == {"Parent workspace": "Brand X"}
 
 
 def test_a_renamed_workspace_is_a_step_that_is_read_back(fake: Stanna, tmp_path: Path) -> None:

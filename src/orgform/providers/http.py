@@ -44,6 +44,8 @@ MOST_REDIRECTS: Final = 3
 # Seconds: without a sign of the other side, and for one try from its first byte to its last.
 SILENCE = 60.0
 WHOLE = 180.0
+#: code of an error that the budget made
+USED_UP: Final = "quota_used_up"
 _USER_AGENT: Final = "orgform"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -277,7 +279,7 @@ class Session:
         try:
             budget.wait(self._local.share)
         except QuotaUsedUp as e:
-            raise HttpError(e.message, hint=e.hint) from e
+            raise HttpError(e.message, hint=e.hint, code=USED_UP) from e
 
     def _wait(self, attempt: int, asked: float) -> float:
         """What the server asks for, else a jittered backoff; never more than `max_wait`."""

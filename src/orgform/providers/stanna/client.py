@@ -15,7 +15,7 @@ from orgform.errors import ReadFailed
 from orgform.model import Live, address_of, key_of, kind_of
 from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.budget import Budget
-from orgform.providers.http import Answer, HttpError, Session
+from orgform.providers.http import USED_UP, Answer, HttpError, Session
 from orgform.providers.stanna.mapping import body_of, lost, masked, settings_of, unlike
 
 SETTINGS: Final = "workspace.settings"
@@ -91,19 +91,25 @@ class Stanna(Provider):
             yield ReadResult(kind, live, complete=not problems, problem="; ".join(problems))
 
     def _all(self, keys: Iterable[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-        """Key -> settings, and a sentence for each workspace that could not be read."""
+        """Key -> settings, and a sentence for each workspace that could not be read. Raises `ReadFailed` where none could."""
         found: dict[str, dict[str, Any]] = {}
         problems: list[str] = []
+        answered = False
         for key in keys:
             try:
                 workspace = self._workspace(key)
             except HttpError as error:
                 if error.status == 401:
                     raise ReadFailed(f"Stanna does not take the API key: {error.detail or error.message}", hint=_NEW_KEY) from error
+                if error.status is None and error.code != USED_UP and not found:
+                    raise ReadFailed(error.message, hint=error.hint) from error
                 problems.append(self._told(key, error))
                 continue
+            answered = True
             if workspace is not None:
                 found[key] = workspace
+        if problems and not answered:
+            raise ReadFailed("; ".join(problems), hint=_OWN_KEY)
         return found, problems
 
     def _workspace(self, key: str) -> dict[str, Any] | None:
@@ -180,6 +186,7 @@ class Stanna(Provider):
         return _judged(body, before, after)
 
 
+_OWN_KEY: Final = "see that the target's `url`, `workspaces` and `token` belong together: each key opens one workspace"
 _NEW_KEY: Final = "make one in Stanna at Settings -> API Keys -> Create New Key, and put it where the target's `token` leads"
 
 
