@@ -25,6 +25,7 @@ class Document:
     """`missing`: operation -> schema name of a request body that the document forgot."""
 
     def __init__(self, path: Path, missing: Mapping[str, str]) -> None:
+        self.path = path
         self._all: dict[str, Any] = json.loads(path.read_text())
         self._registry = Registry().with_resource(_BASE, DRAFT4.create_resource(self._all))
         self._missing = missing

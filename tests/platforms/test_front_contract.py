@@ -11,7 +11,7 @@ from orgform.providers.base import Operation
 from orgform.providers.front import spec
 from orgform.testing import contract
 from orgform.testing.contract import Sample, Subject
-from orgform.testing.fakes.front import TOKEN
+from orgform.testing.fakes.front import TOKEN, Front
 from tests.platforms.front_company import PAGING, checked, company
 
 SAMPLES = (
@@ -35,21 +35,25 @@ SAMPLES = (
 BLIND = frozenset({"a page is missing", "the rest is missing", "a page is missing, once", "the rest is missing, once"})
 
 
+def subject_of(fake: Front) -> Subject:
+    return contract.of(
+        spec,
+        fake,
+        options=lambda url: {"url": url, "token": "env:FRONT_TOKEN", "workspaces": {"operations": "tim_5", "brokering": "tim_6"}},
+        secrets={"token": TOKEN},
+        samples=SAMPLES,
+        many=lambda n: Sample(Address(f"tag/operations/crowd-{n}"), {"name": f"crowd {n}"}),
+        refused=Operation("create", Address("tag/nowhere/any"), {}, key="refused"),
+        paging=PAGING,
+        kinds=sorted(set(spec.capabilities.kinds or ()) - {"company"}),
+        blind=BLIND,
+    )
+
+
 @pytest.fixture
 def subject() -> Iterator[Subject]:
     with checked(company()) as fake:
-        yield contract.of(
-            spec,
-            fake,
-            options=lambda url: {"url": url, "token": "env:FRONT_TOKEN", "workspaces": {"operations": "tim_5", "brokering": "tim_6"}},
-            secrets={"token": TOKEN},
-            samples=SAMPLES,
-            many=lambda n: Sample(Address(f"tag/operations/crowd-{n}"), {"name": f"crowd {n}"}),
-            refused=Operation("create", Address("tag/nowhere/any"), {}, key="refused"),
-            paging=PAGING,
-            kinds=sorted(set(spec.capabilities.kinds or ()) - {"company"}),
-            blind=BLIND,
-        )
+        yield subject_of(fake)
 
 
 @pytest.mark.parametrize("check", contract.checks(spec), ids=lambda check: check.__name__)
