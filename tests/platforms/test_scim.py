@@ -75,7 +75,7 @@ def test_a_server_says_where_its_users_are_and_what_they_lack() -> None:
 
 
 def test_a_token_that_is_not_taken_is_told() -> None:
-    with Scim(Quirks(token="other")).running() as fake, pytest.raises(ReadFailed, match="401.*the token is not known here") as told:
+    with Scim(Quirks(token="other")).running() as fake, pytest.raises(ReadFailed, match=r"401.*the token is not known here") as told:
         opened(fake.url, token="env:TOKEN")
     assert told.value.hint
 

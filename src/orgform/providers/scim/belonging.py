@@ -40,7 +40,7 @@ class Belonging:
         self._scim = scim
         self._directory = directory
         self._memory = memory
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, str] = directory.ids
         self._made: dict[Slot, str] = {}
 
     # Who is meant

@@ -46,6 +46,12 @@ class Directory:
                 raise Incomplete(f"{len(ids)} users have the address {email}: {', '.join(sorted(ids))}; remove all but one there")
         return found
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Address -> id, of the users as far as they were looked at."""
+        looked: dict[str, User] = self.__dict__.get("users", {})
+        return {u.email: u.id for u in looked.values() if u.email and (u.active or self._deletes)}
+
     @cached_property
     def groups(self) -> dict[str, Group]:
         """By id, without members. Raises `Incomplete`; `ReadFailed` where two have one name and nothing tells them apart."""

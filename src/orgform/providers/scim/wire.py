@@ -142,8 +142,8 @@ class Scim:
     def _by_index(self, path: str, query: dict[str, str]) -> Iterator[tuple[list[Any], int | None]]:
         """From 1, and on by as many as came: a server may give fewer than it was asked for. Behind a full page one more is asked for, since
         a total that is too small would hide the rest."""
-        start, total, full = 1, 1, False
-        while start <= total or full:
+        start, total, more = 1, 1, True
+        while more:
             page = self.get(path, **query, startIndex=str(start), count=str(self.page))
             items, told = _page(path, page)
             if told is None:
@@ -152,8 +152,9 @@ class Scim:
             yield items, total
             if not items:
                 return
+            beyond = start > total
             start += len(items)
-            full = len(items) >= self.page
+            more = start <= total or (len(items) >= self.page and not beyond)
 
     def _by_cursor(self, path: str, query: dict[str, str]) -> Iterator[tuple[list[Any], int | None]]:
         cursor, seen, empty = "", set[str](), 0

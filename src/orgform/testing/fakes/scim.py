@@ -73,11 +73,11 @@ class Scim(FakePlatform):
 
     # For tests
 
-    def user(self, name: str, **attributes: Any) -> str:
+    def user(self, name: str, /, **attributes: Any) -> str:
         """Its id."""
         return self._make(self.users, USER, {"userName": name, "active": True, **attributes})
 
-    def group(self, name: str, *members: str, **attributes: Any) -> str:
+    def group(self, name: str, /, *members: str, **attributes: Any) -> str:
         """Its id. `members`: ids."""
         return self._make(self.groups, GROUP, {"displayName": name, "members": [{"value": m} for m in members], **attributes})
 
