@@ -106,10 +106,17 @@ def fingerprint(
 
 
 def spec_fingerprint(spec: ProviderSpec) -> str:
-    """Of what targets are checked with. A provider's own check is code: the file that it stands in tells whether it may have changed."""
-    code = sys.modules.get(spec.check.__module__)
-    changed = Path(code.__file__).stat().st_mtime_ns if code and code.__file__ else 0
-    return digest([spec.name, spec.title, spec.options, spec.secrets, spec.words, spec.paths, spec.capabilities, spec.roles, changed])
+    """Of what targets are checked with. A provider's own check and its limits are code: the files around them tell whether that may have
+    changed."""
+    declared = [spec.name, spec.title, spec.options, spec.secrets, spec.words, spec.paths, spec.capabilities, spec.roles]
+    return digest([*declared, _code_around(spec.check.__module__, spec.limits.__module__)])
+
+
+def _code_around(*modules: str) -> list[tuple[str, int]]:
+    """Every Python file in the folders of these modules, with the time of its last change."""
+    loaded = (sys.modules.get(name) for name in modules)
+    folders = {Path(module.__file__).parent for module in loaded if module and module.__file__}
+    return sorted((str(file), file.stat().st_mtime_ns) for folder in folders for file in folder.glob("*.py"))
 
 
 class Cache:
