@@ -350,7 +350,7 @@ def providers(name: str | None = None) -> dict[str, Any]:
         raise UsageError(f"no provider named {name!r}", hint=f"installed are: {', '.join(installed)}")
     kinds = load_kinds()
     found = {each: find_spec(each) for each in ([name] if name else installed)}
-    return {each: declared(spec, (*kinds, *kinds.facets)) for each, spec in found.items() if spec}
+    return {each: declared(spec, (*kinds, *kinds.facets, *(kinds.operations if spec.capabilities.kinds else ()))) for each, spec in found.items() if spec}
 
 
 def schema(name: str = "company") -> dict[str, Any]:

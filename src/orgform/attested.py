@@ -26,12 +26,17 @@ class Believed(Struct, frozen=True):
 
 
 def believed(
-    live: dict[Address, Live], targets: Mapping[str, OpenTarget], ledger: Ledger, today: str, wanted: Collection[Address]
+    live: dict[Address, Live],
+    targets: Mapping[str, OpenTarget],
+    ledger: Ledger,
+    today: str,
+    wanted: Collection[Address] | None = None,
+    once: Collection[str] = (),
 ) -> Believed:
     """`today`: YYYY-MM-DD; an attestation counts until the day before it expires.
 
-    `wanted`: what the config has. A word that ran out says nothing more of that, so that it is asked for again; of what is to go it still
-    says that somebody has to take it away.
+    `wanted`: what the config has (None: whatever there is). A word that ran out says nothing more of that, so that it is asked for again; of
+    what is to go it still says that somebody has to take it away. `once`: kinds of what is done once: of these a word never runs out.
     """
     words: list[Attested] = []
     for name, target in sorted(targets.items()):
@@ -43,7 +48,7 @@ def believed(
         for address, word in ledger.attestations(target.key).items():
             if kind_of(address) in can:
                 words.append(Attested(name, address, word.by, word.given, word.expires, word.evidence))
-                if word.expires > today or address not in wanted:
+                if word.expires > today or (wanted is not None and address not in wanted) or kind_of(address) in once:
                     _believe(live, address, word, can[kind_of(address)])
     return Believed(live, tuple(words))
 

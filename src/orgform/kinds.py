@@ -60,6 +60,7 @@ class Kind:
         self.parent: str | None = schema.get("x-parent")
         self.facet_of: str | None = schema.get("x-facet-of")
         self.singleton: bool = schema.get("x-singleton", False)
+        self.once: bool = schema.get("x-once", False)
         self.shorthand: str | None = schema.get("x-shorthand")
         self.label: str | None = schema.get("x-label")
         self.verification: Mapping[str, Any] = schema.get("x-verification", {})
@@ -166,10 +167,13 @@ class Kinds(Mapping[str, Kind]):
     """All kinds by name, with what follows from them together."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
-        self._kinds = {k.name: k for k in sorted(kinds, key=lambda k: k.name)}
+        known = sorted(kinds, key=lambda k: k.name)
+        self._kinds = {k.name: k for k in known if not k.once}
+        #: what is done once under its own id; only a platform that names such a kind has it, and it is not among those that are listed
+        self.operations = {k.name: k for k in known if k.once}
 
     def __getitem__(self, name: str) -> Kind:
-        return self._kinds.get(name) or self.facets[name]
+        return self._kinds.get(name) or self.operations.get(name) or self.facets[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
@@ -192,7 +196,7 @@ class Kinds(Mapping[str, Kind]):
     @cached_property
     def top_level(self) -> dict[str, Kind]:
         """Config key -> kind, for kinds that stand at the top of a config."""
-        return {k.collection: k for k in self.values() if not k.parent}
+        return {k.collection: k for k in (*self.values(), *self.operations.values()) if not k.parent}
 
     def children(self, kind: str) -> dict[str, Kind]:
         """Config key -> kind, for kinds that stand under an entry of `kind`."""
@@ -241,7 +245,7 @@ class Kinds(Mapping[str, Kind]):
     @cached_property
     def digest_input(self) -> list[Any]:
         """All schemas, for cache keys."""
-        return [k.schema for k in self.values()]
+        return [k.schema for k in (*self.values(), *self.operations.values())]
 
 
 def resolve(references: Iterable[Reference], word: str) -> Address:

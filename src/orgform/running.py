@@ -107,7 +107,7 @@ def inputs_of(
     from orgform.planning import PlanInputs, TargetState
 
     judged_by = today(options)
-    word = believed(snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired)
+    word = believed(snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired, load_kinds().operations)
     states = {
         name: TargetState(
             provider=t.config.provider,

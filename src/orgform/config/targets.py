@@ -115,6 +115,8 @@ class Targets:
         return TargetConfig(name, provider, taken, plain_value(options), self._problems.places.bare(mark), chosen)
 
     def _secret(self, name: str, value: Any, mark: int) -> bool:
+        if isinstance(value, Map):
+            return all([self._secret(f"{name}.{key}", own, at) for key, own, at in value.entries()])
         if value is None or (isinstance(value, str) and _REFERENCE.fullmatch(value)):
             return True
         fix = (

@@ -13,7 +13,7 @@ from orgform.diagnostics import Diagnostic
 from orgform.formats import readable
 from orgform.kinds import Kind, Kinds
 from orgform.model import Address, Base, Change, Remember, key_of, kind_of
-from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, unsettled
+from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, same, unsettled
 from orgform.planning.hands import possible
 from orgform.planning.order import needed
 from orgform.planning.scope import PlanInputs, Scope, matches
@@ -47,6 +47,9 @@ class Findings:
             self.diagnostics.extend(self._theirs(address))
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
+        if kind.once:
+            self._once(address, kind, triple)
+            return
         if triple.desired is None and not self._may_go(kind, triple):
             gone = triple.live is None or kind.facet_of  # a part of something goes with the whole, never by itself
             if gone and triple.base is not None and kind.name not in self.unread:
@@ -63,6 +66,18 @@ class Findings:
             self._remember(address, triple)
         if triple.desired is not None and triple.base is not None:
             self.diagnostics.extend(self._let_go(address, triple))
+
+    def _once(self, address: Address, kind: Kind, triple: Triple) -> None:
+        """What is known of it was done: nothing is done again or taken back, whatever is written or there now."""
+        done, want = triple.live if triple.base is None else triple.base, triple.desired
+        if done is None and want is not None:
+            self._step(kind, self._change(address, kind, Difference("create", "new", None, want)))
+        elif done is not None and want is not None and any(not same(value, done.get(name)) for name, value in want.items()):
+            written = self.inputs.desired[address]
+            was = ", ".join(f"{name} {value}" for name, value in sorted(done.items()) if value is not None)
+            what = f"{address} was done already ({was}), and what is written now is another one, which is not done"
+            give = f"give it an id of its own below `{kind.collection}`, or write it as it was done"
+            self.diagnostics.append(Diagnostic("warning", "ORG512", what, give, source=written.source, address=address))
 
     def _step(self, kind: Kind, change: Change) -> None:
         """A change, by the platform's API or by hand; or a word that it cannot be done there."""

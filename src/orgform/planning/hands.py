@@ -13,8 +13,8 @@ from typing import Any
 from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
 from orgform.formats import readable
-from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting, key_of, parts_of
+from orgform.kinds import Kind, Kinds, Reference
+from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting, address_of, key_of, parts_of
 from orgform.planning.diff import fingerprint
 from orgform.planning.order import dependencies, references_between
 from orgform.planning.scope import TargetState
@@ -44,7 +44,7 @@ def possible(change: Change, target: TargetState, kind: Kind) -> tuple[Change | 
     """The change without what the platform can do in no way; `None` where nothing of it is left."""
     can = target.capabilities.of(kind.name)
     reach = getattr(can, change.action) if can else "none"
-    if can and reach == "none" and not _names(change) and "config" in can.fields.values():
+    if can and reach == "none" and change.action != "delete" and not _names(change) and "config" in can.fields.values():
         return None, ()  # all that is said of it is for the config's own people
     if can is None or reach == "none":
         return None, (_cannot(change, kind, target, can),)
@@ -83,15 +83,8 @@ def parted(
         if division.hand:
             first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
             own = (division.api.address,) if division.api and division.api.action == "create" else ()
-            parent = kinds.parent_of(division.hand.address)
-            step = _step(
-                division.hand,
-                kinds.of(division.hand.address),
-                targets[division.hand.target],
-                (*first, *own),
-                within=called(parent) if parent else "",
-                again=division.hand.address in ran_out,
-            )
+            words = Words(kinds, targets[division.hand.target], called)
+            step = _step(division.hand, words, (*first, *own), again=division.hand.address in ran_out)
             steps.append(step)
     return Parted(tuple(changes), tuple(waiting), tuple(steps), patch)
 
@@ -156,7 +149,32 @@ def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]]) -> frozen
     return frozenset(held)
 
 
-def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Address], *, within: str, again: bool) -> ManualStep:
+class Words:
+    """What a step's values are called on the platform's pages. `called`: what people call a resource."""
+
+    def __init__(self, kinds: Kinds, target: TargetState, called: Callable[[Address], str]) -> None:
+        self.kinds, self.target, self.called = kinds, target, called
+
+    def of(self, attributes: Attributes, kind: Kind) -> Attributes:
+        """With roles under the platform's names, and with the names of the places that they speak of."""
+        for reference in kind.references:
+            name = None if reference.many else self._name(reference)
+            if name:
+                attributes = _renamed(attributes, reference.path, name)
+        return attributes
+
+    def _name(self, reference: Reference) -> Callable[[str], str] | None:
+        scope = reference.where.get("scope")
+        if isinstance(scope, str):
+            known = self.target.roles.get(scope, {})
+            return lambda word: known.get(word, word)
+        if self.kinds[reference.kind].access.get("as") == "scope":
+            return lambda word: self.called(address_of(reference.kind, word))
+        return None
+
+
+def _step(change: Change, words: Words, first: Iterable[Address], *, again: bool) -> ManualStep:
+    target, kind = words.target, words.kinds.of(change.address)
     can = target.capabilities.of(kind.name) or KindCapability()
     guide = can.guide(change.action) or Guide("")
     attested = not can.readable or any(can.field(n, change.action) == "attested" for n in _names(change))
@@ -165,8 +183,8 @@ def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Addre
         target=change.target,
         address=change.address,
         instructions=_instructions(change, kind, again),
-        values=_values(change, guide, kind, target, within),
-        now=_now(change, guide, kind, target),
+        values=_values(change, guide, kind, words),
+        now=_now(change, guide, kind, words),
         verify=_verify(can, change, attested),
         action=change.action,
         origin=change.origin,
@@ -188,45 +206,39 @@ def _step(change: Change, kind: Kind, target: TargetState, first: Iterable[Addre
 
 def _instructions(change: Change, kind: Kind, again: bool) -> str:
     what = f"the {kind.title.lower()} {change.label or key_of(change.address)}"
+    if kind.once:
+        return f"do {what} once by hand"
     if again and change.action == "create":
         return f"look again that {what} is there as it should be, or make it so by hand"
     return f"{change.action} {what} by hand"
 
 
-def _values(change: Change, guide: Guide, kind: Kind, target: TargetState, within: str) -> Attributes:
+def _values(change: Change, guide: Guide, kind: Kind, words: Words) -> Attributes:
     """What to enter, under the words that the platform's form has, and what it is entered for. A secret stays a reference."""
     key = kind.key.name if kind.key else ""
-    shown: Attributes = {guide.labels[kind.parent]: within} if kind.parent in guide.labels else {}
+    parent = words.kinds.parent_of(change.address)
+    shown: Attributes = {guide.labels[kind.parent]: words.called(parent)} if parent and kind.parent in guide.labels else {}
     if key in guide.labels:
         own = parts_of(change.address)[-1]
         named = change.label if guide.labels[key] == guide.labels.get(kind.label or "") else ""
         shown[guide.labels[key]] = named or readable(own) or own
-    after, names = _with_role_names(change.after or {}, kind, target), _names(change)
+    usual = {n: v for n, v in kind.defaults.items() if n in guide.labels} if change.action == "create" else {}
+    after, names = words.of({**usual, **(change.after or {})}, kind), {*usual, *_names(change)}
     return shown | {guide.labels.get(n, n): value for n, value in after.items() if n in names or (guide.whole and value is not None)}
 
 
-def _now(change: Change, guide: Guide, kind: Kind, target: TargetState) -> Attributes:
+def _now(change: Change, guide: Guide, kind: Kind, words: Words) -> Attributes:
     """What an update replaces, so that whoever does it sees that it is the right place."""
-    before = _with_role_names(change.before or {}, kind, target) if change.action == "update" else {}
+    before = words.of(change.before or {}, kind) if change.action == "update" else {}
     return {guide.labels.get(n, n): before[n] for n in _names(change) if before.get(n) not in (None, [], {})}
 
 
-def _with_role_names(attributes: Attributes, kind: Kind, target: TargetState) -> Attributes:
-    """Roles as the platform's pages call them."""
-    for reference in kind.references:
-        scope = reference.where.get("scope")
-        known = target.roles.get(scope) if isinstance(scope, str) and not reference.many else None
-        if known:
-            attributes = _renamed(attributes, reference.path, known)
-    return attributes
-
-
-def _renamed(value: Any, path: Sequence[str], names: Mapping[str, str]) -> Any:
+def _renamed(value: Any, path: Sequence[str], name: Callable[[str], str]) -> Any:
     if not path:
-        return names.get(value, value) if isinstance(value, str) else value
+        return name(value) if isinstance(value, str) else value
     if not isinstance(value, dict) or path[0] not in value:
         return value
-    return {**value, path[0]: _renamed(value[path[0]], path[1:], names)}
+    return {**value, path[0]: _renamed(value[path[0]], path[1:], name)}
 
 
 def _verify(can: KindCapability, change: Change, attested: bool) -> str:
