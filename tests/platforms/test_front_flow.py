@@ -69,7 +69,7 @@ def test_a_step_has_fronts_own_words(options: app.Options) -> None:
     assert lead.values == {"Workspace role": "Team lead"}
     assert lead.where.startswith("gear icon > Company settings > Teammates")
     assert steps[SELF].values == {"Workspace role": "workspace admin"}
-    assert steps["member/erin@acme.example"].values == {"Email": "erin@acme.example", "Name": "Erin Fox"}
+    assert steps["member/erin@acme.example"].values == {"Email": "erin@acme.example", "Name": "Erin Fox", "Role": "member"}
     assert steps["member/erin@acme.example"].command == ""
 
 
