@@ -109,17 +109,20 @@ def read_targets(targets: Mapping[str, OpenTarget], kinds: Collection[str] | Non
     failed: dict[str, str] = dict(getattr(targets, "failed", {}))
     for name, target in targets.items():
         problems[name] = {}
+        own: dict[Address, Live] = {}
         try:
             for result in target.provider.read(_readable(target, kinds)):
-                live.update(result.resources)
+                own.update(result.resources)
                 if not result.complete:
                     problems[name][result.kind] = result.problem
                 if listen:
-                    listen(result.kind, len(live))
+                    listen(result.kind, len(live) + len(own))
         except ReadFailed as error:
             if len(targets) + len(failed) == 1:
                 raise
-            failed[name] = error.message
+            failed[name] = error.message  # and what was read of it before counts for nothing: a part of a system is none
+            continue
+        live.update(own)
     if len(failed) > 1 and failed.keys() >= targets.keys():
         raise ReadFailed("; ".join(f"{name}: {why}" for name, why in sorted(failed.items())))
     return Snapshot(live, problems, failed)
@@ -138,7 +141,8 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
     origin = spec.origin(target.options)
 
     def secret(option: str) -> str:
-        reference = str(target.options[option])
+        name, _, key = option.partition(".")
+        reference = str(target.options[name][key] if key else target.options[name])
         check_origin(
             target=target.name,
             origin=origin or "",

@@ -40,10 +40,19 @@ def changed(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(fake: Stanna, *known: str, cache: Path | None = None, key: str = KEY, **options: Any) -> Iterator[Provider]:
+def opened(
+    fake: Stanna, *known: str, cache: Path | None = None, key: str = KEY, keys: Mapping[str, str] | None = None, **options: Any
+) -> Iterator[Provider]:
     given = {"url": fake.url, "token": "env:STANNA_TOKEN", **options}
     context = TargetContext(
-        "s", given, Path(), load_kinds(), lambda option: key, max_wait=0.01, known=lambda system: known or (X, PART), cache=cache
+        "s",
+        given,
+        Path(),
+        load_kinds(),
+        lambda option: (keys or {}).get(option, key),
+        max_wait=0.01,
+        known=lambda system: known or (X, PART),
+        cache=cache,
     )
     with closing(spec.open(context)) as provider:
         yield provider
@@ -166,6 +175,24 @@ def test_the_key_of_another_workspace_reads_nothing_and_says_so() -> None:
         assert not result.complete
         assert result.problem == ("the API key does not open the workspace x.example (of `x.example`): each key belongs to one workspace")
         assert list(result.resources) == ["workspace/y.example"]
+
+
+def test_each_workspace_may_have_a_key_of_its_own() -> None:
+    given = {"token": KEY, "tokens.y.example": "sk-of-y"}
+    with two(keys={"y.example": "sk-of-y"}).running() as fake:
+        with opened(fake, X, "workspace/y.example") as provider:
+            [result] = provider.read(["workspace"])
+            assert (result.complete, list(result.resources)) == (False, [X])
+        with opened(fake, X, "workspace/y.example", keys=given, tokens={"y.example": "env:Y"}) as provider:
+            assert live(provider, X) is not None
+            assert update(provider, {"settings": CHANGE}, "workspace/y.example").status == "done"
+            provider.check_writable()
+        with opened(
+            fake, X, "workspace/y.example", keys={**given, "tokens.y.example": "sk-old"}, tokens={"y.example": "env:Y"}
+        ) as provider:
+            [result] = provider.read(["workspace"])
+            assert "the settings of y.example (of `y.example`): GET /api/settings: 401" in result.problem
+            assert list(result.resources) == [X]
 
 
 @pytest.mark.parametrize("auth", ["bearer", "x-api-key"])

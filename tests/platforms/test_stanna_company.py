@@ -154,6 +154,21 @@ def test_an_apply_does_not_begin_where_the_days_quota_is_used_up(fake: Stanna, t
         assert max(x.told.status for x in counted.exchanges) == 200, "it was never asked for more than there was"
 
 
+def test_keys_of_their_own_are_references_in_a_config(fake: Stanna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.keys["brand-y"] = "sk-of-y"
+    monkeypatch.setenv("STANNA_TOKEN_Y", "sk-of-y")
+    folder = hands.example("stanna", tmp_path)
+    hands.changed(folder, "    # Where each workspace has a key of its own: tokens:", "    tokens:")
+    chosen = options(folder, fake)
+    _, report = app.apply(chosen)
+    assert [(str(o.address), o.status) for o in report.outcomes] == [("workspace/brand-x", "done"), ("workspace/brand-y", "done")]
+    hands.changed(folder, "tokens: {brand-y: env:STANNA_TOKEN_Y}", "tokens: {brand-y: sk-of-y}")
+    with pytest.raises(ConfigInvalid) as e:
+        app.plan(chosen)
+    assert [(d.code, d.summary) for d in e.value.diagnostics] == [("ORG404", "`tokens.brand-y` is a secret in plain text")]
+    assert "sk-of-y" not in str(e.value.diagnostics)
+
+
 def test_workspace_of_the_fake_is_as_documented() -> None:
     assert set(workspace("X", "x.example")) == {
         "workspaceName",

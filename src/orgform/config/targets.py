@@ -116,7 +116,8 @@ class Targets:
 
     def _secret(self, name: str, value: Any, mark: int) -> bool:
         if isinstance(value, Map):
-            return all([self._secret(f"{name}.{key}", own, at) for key, own, at in value.entries()])
+            good = [self._secret(f"{name}.{key}", own, at) for key, own, at in value.entries()]
+            return all(good)
         if value is None or (isinstance(value, str) and _REFERENCE.fullmatch(value)):
             return True
         fix = (

@@ -306,7 +306,8 @@ class Provider(ABC):
 
 
 class TargetContext(Struct, frozen=True):
-    """What a provider gets to open a target. `secret(name)` reads the option's secret at this moment; it is never kept."""
+    """What a provider gets to open a target. `secret(name)` reads the option's secret at this moment; it is never kept.
+    `secret("tokens.x")`: one of an option that is a map of them."""
 
     name: str
     options: Mapping[str, Any]

@@ -44,6 +44,12 @@ spec = ProviderSpec(
                 "examples": [HOME],
             },
             "token": {"type": "string", "minLength": 1, "description": "Reference to the API key (sk-...): env:NAME or file:PATH."},
+            "tokens": {
+                "type": "object",
+                "additionalProperties": {"type": "string", "minLength": 1},
+                "description": "Key of a workspace in the config -> reference to its own API key, where `token` does not open it.",
+                "examples": [{"brand-y": "env:STANNA_TOKEN_Y"}],
+            },
             "auth": {
                 "enum": ["bearer", "x-api-key"],
                 "default": "bearer",
@@ -85,7 +91,7 @@ spec = ProviderSpec(
         rereads=True,
     ),
     open=_open,
-    secrets=("token",),
+    secrets=("token", "tokens"),
     origin=_origin,
     roles=Roles(
         names={"workspace": ()},

@@ -7,7 +7,7 @@ more shows it. A workspace is absent only where Stanna says that there is none o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from orgform.codec import Struct, digest
@@ -42,13 +42,19 @@ class _Keys(Struct):
     apiKeys: list[_Key]
 
 
-class Stanna(Provider):
-    """`ids`: key in the config -> workspaceId, as the target's options say; every other key is its own id."""
+class Way(NamedTuple):
+    """One API key's."""
 
-    def __init__(self, session: Session, budget: Budget, capabilities: Capabilities, system: str, context: TargetContext) -> None:
+    session: Session
+    budget: Budget
+
+
+class Stanna(Provider):
+    """`ways`: key in the config of a workspace with an API key of its own -> that one's; all others go by `""`."""
+
+    def __init__(self, ways: Mapping[str, Way], capabilities: Capabilities, system: str, context: TargetContext) -> None:
         self.capabilities = capabilities
-        self._session = session
-        self._budget = budget
+        self._ways = ways
         self._system = system
         self._context = context
         options = context.options
@@ -61,7 +67,8 @@ class Stanna(Provider):
         return self._system
 
     def close(self) -> None:
-        self._session.close()
+        for way in self._ways.values():
+            way.session.close()
 
     # Which workspaces there are
 
@@ -71,6 +78,9 @@ class Stanna(Provider):
         if self._only and not named:
             named = {self._only}
         return sorted(named | self._given.keys())
+
+    def _way(self, key: str) -> Way:
+        return self._ways.get(key) or self._ways[""]
 
     def _id(self, key: str) -> str:
         return self._given.get(key) or self._only or key
@@ -99,7 +109,7 @@ class Stanna(Provider):
             try:
                 workspace = self._workspace(key)
             except HttpError as error:
-                if error.status == 401:
+                if error.status == 401 and key not in self._ways:
                     raise ReadFailed(f"Stanna does not take the API key: {error.detail or error.message}", hint=_NEW_KEY) from error
                 if error.status is None and error.code != USED_UP and not found:
                     raise ReadFailed(error.message, hint=error.hint) from error
@@ -115,7 +125,9 @@ class Stanna(Provider):
     def _workspace(self, key: str) -> dict[str, Any] | None:
         """What `GET /settings` has under `workspace`; None where Stanna has none of that id. Raises `HttpError`."""
         try:
-            return self._session.request("GET", self._path(key), idempotent=True, type=_Settings, share=self._id(key)).value.workspace
+            return (
+                self._way(key).session.request("GET", self._path(key), idempotent=True, type=_Settings, share=self._id(key)).value.workspace
+            )
         except HttpError as error:
             if error.status == 404 and error.code in _GONE:
                 return None
@@ -127,7 +139,7 @@ class Stanna(Provider):
         for key in keys:
             try:
                 path = self._path(key, "settings/api-keys")
-                answer: Answer[_Keys] = self._session.request("GET", path, idempotent=True, type=_Keys, share=self._id(key))
+                answer: Answer[_Keys] = self._way(key).session.request("GET", path, idempotent=True, type=_Keys, share=self._id(key))
                 found[key] = sorted(f"{k.name} ({masked(k.key)}{'' if k.isActive else ', inactive'})" for k in answer.value.apiKeys)
             except HttpError as error:
                 if error.status not in (403, 404):
@@ -147,7 +159,7 @@ class Stanna(Provider):
     def check_writable(self) -> None:
         """Before anything is written: a day's quota that is used up is no place to begin."""
         for key in sorted(self._asked):
-            self._budget.check(self._id(key))
+            self._way(key).budget.check(self._id(key))
 
     def write(self, operations: Sequence[Operation]) -> list[Result]:
         return [self._written(operation) for operation in operations]
@@ -172,7 +184,7 @@ class Stanna(Provider):
     def _put(self, key: str, before: dict[str, Any], body: dict[str, Any]) -> Result:
         try:
             # Values, not steps: the same body twice is the same settings.
-            answer: Answer[_Written] = self._session.request(
+            answer: Answer[_Written] = self._way(key).session.request(
                 "PUT", self._path(key), json={"workspace": body}, idempotent=True, type=_Written, share=self._id(key)
             )
         except HttpError as error:
@@ -199,17 +211,17 @@ def open_stanna(context: TargetContext) -> Provider:
     account = options.get("account") or options.get("workspace_id")
     system = f"{url}#{account}" if account else url
     can = spec.capabilities
-    budget = Budget(system, can.requests_per_minute, can.requests_per_day, folder=context.cache, reserve=context.reserve, title="Stanna")
-    token = context.secret("token")
-    bearer = options.get("auth", "bearer") == "bearer"
-    session = Session(
-        url,
-        token=token if bearer else None,
-        headers={} if bearer else {"x-api-key": token},
-        max_wait=context.max_wait,
-        budget=budget,
-    )
-    return Stanna(session, budget, can, system, context)
+
+    def way(key: str) -> Way:
+        """Quotas of a minute are each API key's own."""
+        minute, day = can.requests_per_minute, can.requests_per_day
+        budget = Budget(f"{system}#{key}", minute, day, folder=context.cache, reserve=context.reserve, title="Stanna")
+        token = context.secret(f"tokens.{key}" if key else "token")
+        bearer = options.get("auth", "bearer") == "bearer"
+        headers = {} if bearer else {"x-api-key": token}
+        return Way(Session(url, token=token if bearer else None, headers=headers, max_wait=context.max_wait, budget=budget), budget)
+
+    return Stanna({key: way(key) for key in ("", *(options.get("tokens") or {}))}, can, system, context)
 
 
 def _live(kind: str, id: str, workspace: Mapping[str, Any], api_keys: list[str] | None) -> Live:

@@ -7,7 +7,6 @@ side replaces it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from orgform.model import Address, Attributes, kind_of
@@ -86,6 +85,8 @@ def unknown_settings(address: Address, attributes: Attributes) -> Iterator[Findi
 
 
 def _unknown(address: Address, path: tuple[str, ...], known: tuple[str, ...]) -> Finding:
+    from difflib import get_close_matches
+
     *_, place, name = path
     spelled = {"".join(c for c in word if c.isalnum()).lower(): word for word in known}
     plain = "".join(c for c in name if c.isalnum()).lower()

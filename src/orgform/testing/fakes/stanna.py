@@ -46,11 +46,12 @@ def workspace(name: str, domain: str, **settings: Any) -> dict[str, Any]:
 
 
 class Stanna(FakePlatform):
-    """`workspaces`: workspaceId -> its settings; may be looked at and changed at any time.
+    """`workspaces`: workspaceId -> its settings; may be looked at and changed at any time. `key`: the API key of all of them but those that
+    `keys` names by id. `foreign`: ids that exist and that no key opens.
 
     `replaces`: a PUT puts the nested `notifications` in place of what was there, and does not merge them. `ignores`: settings that a PUT
-    answers with success and leaves alone. `foreign`: ids that exist and that the key does not open. `per_minute`, `per_day`: counted
-    where given, and told by the `X-RateLimit-*` headers (the minute's, until the day's is nearer); `clock`: seconds since 1970.
+    answers with success and leaves alone. `per_minute`, `per_day`: counted where given, and told by the `X-RateLimit-*` headers (of the
+    one that is nearest); `clock`: seconds since 1970.
     """
 
     base_path: ClassVar[str] = "/api"
@@ -63,6 +64,7 @@ class Stanna(FakePlatform):
         replaces: bool = False,
         ignores: Iterable[str] = (),
         foreign: Iterable[str] = (),
+        keys: Mapping[str, str] | None = None,
         per_minute: int | None = None,
         per_day: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -79,6 +81,7 @@ class Stanna(FakePlatform):
                 "createdAt": "2026-01-01T00:00:00Z",
             }
         ]
+        self.keys = dict(keys or {})
         self.key, self.replaces, self.ignores, self.foreign = key, replaces, frozenset(ignores), frozenset(foreign)
         self._limits = [(_MINUTE, per_minute)] if per_minute else []
         self._limits += [(_DAY, per_day)] if per_day else []
@@ -92,12 +95,12 @@ class Stanna(FakePlatform):
         given = call.headers.get("x-api-key") or call.headers.get("authorization", "").removeprefix("Bearer ")
         if not given:
             return _error(401, "AUTH_MISSING_KEY", "API key is required")
-        if given != self.key:
+        if given not in (self.key, *self.keys.values()):
             return _error(401, "AUTH_INVALID_KEY", "Invalid API key format or expired key")
         id = call.first("workspaceId")
         if not id:
             return _error(400, "VALIDATION_ERROR", "Invalid request parameters", {"workspaceId": "workspaceId is required"})
-        if id in self.foreign:
+        if id in self.foreign or given != self.keys.get(id, self.key):
             return _error(403, "AUTH_WORKSPACE_MISMATCH", "API key does not have access to this workspace")
         return None if id in self.workspaces else _error(404, "INVALID_WORKSPACE", "Workspace not found")
 
@@ -146,7 +149,7 @@ class Stanna(FakePlatform):
         return Told(200, {"success": True, "message": "Settings updated successfully"})
 
     @route("GET", "/settings/api-keys")
-    def keys(self, call: Call) -> Told:
+    def listed(self, call: Call) -> Told:
         return Told(200, {"apiKeys": self.api_keys})
 
 
