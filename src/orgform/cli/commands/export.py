@@ -1,4 +1,4 @@
-"""`orgform export`: the live system as config."""
+"""`orgform export`: the live system as config, or a workspace's features as a file for flagd."""
 
 from __future__ import annotations
 
@@ -8,25 +8,59 @@ from typing import Any
 import click
 
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.output import Screen
 
 
 @click.command("export")
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there; comments of existing ones are kept."
 )
-@common(*CONFIG, "only", *LIVE, *SCREEN, formats=("text", "json"))
-def command(into: Path | None, **values: Any) -> int:
+@click.option("--workspace", metavar="KEY", help="With --format flagd: the workspace whose features are written.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(("live", "config")),
+    default="live",
+    show_default=True,
+    help="With --format flagd: whether the features are those of the live system, or the config's.",
+)
+@common(*CONFIG, "only", *LIVE, *SCREEN, formats=("text", "json", "flagd"))
+def command(into: Path | None, workspace: str | None, source: str, **values: Any) -> int:
     """Print the live system as YAML, or write it into a folder as files that one would have written.
 
-    The targets come from the config in --dir.
+    The targets come from the config in --dir. With --format flagd it prints the features of one workspace as a file that flagd and the
+    OpenFeature providers read.
     """
+    flagd = values["format"] == "flagd"
+    if flagd and workspace is None:
+        raise click.UsageError("--format flagd writes the features of one workspace: say which, with --workspace KEY")
+    if flagd and into is not None:
+        raise click.UsageError("--format flagd prints one file, and --into writes a folder: print it into a file with > flags.json")
+    if not flagd and (workspace is not None or source != "live"):
+        raise click.UsageError("--workspace and --from belong to --format flagd")
+    paper = screen(values)
+    return _flags(paper, str(workspace), source == "live", values) if flagd else _config(paper, into, values)
+
+
+def _flags(paper: Screen, workspace: str, live: bool, values: dict[str, Any]) -> int:
+    from orgform import app
+    from orgform.cli.ask import secret_question
+    from orgform.cli.progress import Watch
+    from orgform.codec import encode_pretty
+
+    with Watch(paper) as watch:
+        found = app.export_flags(chosen(values), workspace, live=live, listen=watch, confirm=secret_question(paper, watch))
+    paper.result(encode_pretty(found))
+    return 0
+
+
+def _config(paper: Screen, into: Path | None, values: dict[str, Any]) -> int:
     from orgform import app
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch
     from orgform.codec import encode_pretty
     from orgform.render.words import clean, count
 
-    paper = screen(values)
     with Watch(paper) as watch:
         found = app.export(chosen(values), into=into, listen=watch, confirm=secret_question(paper, watch))
     if paper.format == "json":
