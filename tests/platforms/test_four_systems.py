@@ -44,7 +44,7 @@ def inboxes() -> front.Front:
 def systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
     monkeypatch.setenv("ORGFORM_CACHE", str(tmp_path / "cache"))
     fakes = (directory(), inboxes(), unleash.Unleash(), stanna.Stanna({i: stanna.workspace(i, i) for i in ("acme.example", "lab.acme.example")}))
-    tokens = {"SCIM": "scim-token", "FRONT": front.TOKEN, "UNLEASH": unleash.ADMIN, "STANNA": stanna.KEY}
+    tokens = {"SCIM": "scim-token", "FRONT": front.TOKEN, "UNLEASH": unleash.ADMIN, "STANNA": stanna.KEY, "STANNA_LAB": stanna.KEY}
     for name, token in tokens.items():
         monkeypatch.setenv(f"{name}_TOKEN", token)
     with ExitStack() as stack:
