@@ -59,7 +59,7 @@ def judged_now(
     check_allowed(options.allow)
     kinds = load_kinds()
     known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds)
-    snapshot = read_live(targets, None, listen)
+    snapshot = _whole_targets(read_live(targets, None, listen), targets, options.allow)
     inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy)
     made = make_plan(inputs, kinds)
     events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
@@ -67,6 +67,22 @@ def judged_now(
         inputs = replace(inputs, events=events)
         made = make_plan(inputs, kinds)
     return inputs, made, replace(snapshot, live=inputs.live)
+
+
+def _whole_targets(snapshot: Snapshot, targets: Mapping[str, OpenTarget], allow: tuple[str, ...]) -> Snapshot:
+    """One of several targets of which not everything could be read is left out, as if nothing could: it does not stop the others. What
+    `--allow incomplete-read:` names is planned all the same."""
+    from orgform.planning.scope import matches
+
+    globs = [word.partition(":")[2] for word in allow if word.startswith("incomplete-read:")]
+    unread = {name: {k: why for k, why in found.items() if not matches(f"{k}/*", globs)} for name, found in snapshot.problems.items()}
+    left_out = {name: found for name, found in unread.items() if found and name not in snapshot.failed}
+    if not left_out or left_out.keys() | snapshot.failed.keys() >= targets.keys():
+        return snapshot
+    told = {name: "; ".join(f"{kind}: {why}" for kind, why in sorted(found.items())) for name, found in left_out.items()}
+    gone = {kind for name in left_out for kind in targets[name].kinds}
+    live = {address: found for address, found in snapshot.live.items() if kind_of(address) not in gone}
+    return replace(snapshot, live=live, failed={**snapshot.failed, **told})
 
 
 def judge_saved(
@@ -77,6 +93,8 @@ def judge_saved(
 
     check_allowed(options.allow)
     snapshot = read_live(targets, None, listen)
+    for name in sorted(snapshot.failed.keys() & saved.targets.keys()):
+        raise _not_reached(name, snapshot.failed[name])
     inputs = inputs_of(options, config, targets, ledger, snapshot, Known())
     return judge_again(saved, inputs, load_kinds()), replace(snapshot, live=inputs.live)
 
@@ -238,6 +256,11 @@ def check_writable(made: Plan, targets: Mapping[str, OpenTarget]) -> None:
         targets[name].provider.check_writable()
 
 
+def _not_reached(name: str, why: str) -> ProviderError:
+    """A saved plan was approved as a whole: it is applied as a whole."""
+    return ProviderError(f"the target {name} cannot be reached: {why}", hint="nothing was done; apply the plan again later")
+
+
 def check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options) -> None:
     from orgform.planfile import AGAIN as again
 
@@ -246,7 +269,7 @@ def check_saved(saved: Plan, targets: Mapping[str, OpenTarget], options: Options
         if made_for.problem:  # it could not be read then, so the plan holds nothing of it
             continue
         if name in (failed := getattr(targets, "failed", {})):
-            raise ProviderError(f"the target {name} cannot be reached: {failed[name]}", hint="nothing was done; apply the plan again later")
+            raise _not_reached(name, failed[name])
         if target is None:
             raise PlanFileInvalid(f"the plan is for the target {name!r}, which this config does not have", hint=again)
         if (target.config.provider, target.provider.system) != (made_for.provider, made_for.system):

@@ -64,6 +64,8 @@ def plan_undo(
     ]
     steps, later = _todays(steps, about, targets, ledger, kinds)
     snapshot = read_live(targets, None, listen)
+    for name in sorted({c.change.target for c in recorded} & snapshot.failed.keys()):
+        raise _not_read(about, name, snapshot.failed[name])
     inverse, inputs = _inverse(options, config, targets, ledger, snapshot, steps, later, kinds)
     made = make_plan(replace(inputs, base_info=PlanBase(FROM_RUN + about.run, _revision(targets, ledger))), kinds)
     left = _attributed(_in_sight(inverse.left.values(), options.only), later, targets)
@@ -79,6 +81,14 @@ def plan_undo(
     return _told(made, inverse, undoes, _base(targets, ledger), snapshot.live, kinds), snapshot
 
 
+def _not_read(about: RunInfo, name: str, why: str) -> OrgformError:
+    """What is not seen is not gone: nobody could tell what of the run is still so."""
+    return OrgformError(
+        f"the run {about.run} changed the target {name!r}, which cannot be read: {why}",
+        hint="undo it again later, or the rest of it now with --target NAME",
+    )
+
+
 def _check_words(options: Options) -> None:
     own = [word for word in options.allow if word.partition(":")[0] == CHANGED_SINCE]
     for word in own:
@@ -89,9 +99,12 @@ def _check_words(options: Options) -> None:
 
 def _check_systems(about: RunInfo, changes: Iterable[Change], targets: Mapping[str, OpenTarget]) -> None:
     """What was changed there can be taken back there and nowhere else."""
+    failed = getattr(targets, "failed", {})
     for change in changes:
         name, target = change.target, targets.get(change.target)
         system = about.systems.get(name, "")
+        if name in failed:
+            raise _not_read(about, name, failed[name])
         if target is None:
             raise OrgformError(
                 f"the run {about.run} changed the target {name!r} ({system}), which this config does not have",

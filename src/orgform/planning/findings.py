@@ -36,6 +36,7 @@ class Findings:
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
         self.ran_out = {w.address: w for w in inputs.attested if w.expires <= inputs.today}
+        self._standing = {w.address: w for w in inputs.attested if w.expires > inputs.today}
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
         blind = {kind for kind, name in scope.target_of.items() if not _is_read(inputs, name, kind)}
         self.incomplete = {**_lost(scope, (a for a in addresses if kind_of(a) not in blind)), **self.unread}
@@ -131,6 +132,8 @@ class Findings:
         word = self.ran_out.get(address)
         if word:
             yield f"{word.by} attested it on {word.given}, which ran out on {word.expires}"
+        elif found.action == "create" and (word := self._standing.get(address)):
+            yield f"{word.by} attested it on {word.given}, and what is read does not show it yet"
         elif found.action == "create" and found.origin != "new":
             yield "it was applied before and is gone from the live system"
         if found.action == "delete" and address in self.inputs.expired:
@@ -258,7 +261,7 @@ def _failed(inputs: PlanInputs) -> list[Diagnostic]:
         Diagnostic(
             "error",
             "ORG510",
-            f"nothing of the target {name} could be read, so it is left out of this plan: {target.problem}",
+            f"the target {name} could not be read, so it is left out of this plan: {target.problem}",
             "the plan of the other targets stands; run it again when this one can be reached",
         )
         for name, target in sorted(inputs.failed.items())
