@@ -63,7 +63,7 @@ def test_a_step_has_what_the_form_asks_for_under_the_forms_own_words(komo: app.O
 
 def test_a_wrong_invite_is_deleted_and_made_again_with_all_its_values(komo: app.Options) -> None:
     done(komo, app.plan(komo))
-    changed(komo.folder, "{name: Bob Roy, role: viewer}", "{name: Bob B. Roy, role: viewer}")
+    changed(komo.folder, "{name: Bob Roy, role: standard}", "{name: Bob B. Roy, role: standard}")
     [again] = app.plan(komo).manual_steps
     assert "delete -> then Invite member" in again.where
     assert again.values == {"E-mail": "bob@acme.com", "Name": "Bob B. Roy", "Role": "viewer"}

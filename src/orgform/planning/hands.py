@@ -177,7 +177,7 @@ def _step(change: Change, words: Words, first: Iterable[Address], *, again: bool
     target, kind = words.target, words.kinds.of(change.address)
     can = target.capabilities.of(kind.name) or KindCapability()
     guide = can.guide(change.action) or Guide("")
-    attested = not can.readable or any(can.field(n, change.action) == "attested" for n in _names(change))
+    attested = not can.readable or (change.action != "delete" and any(can.field(n, change.action) == "attested" for n in _names(change)))
     title = target.title or target.provider
     return ManualStep(
         target=change.target,
@@ -242,11 +242,14 @@ def _renamed(value: Any, path: Sequence[str], name: Callable[[str], str]) -> Any
 
 
 def _verify(can: KindCapability, change: Change, attested: bool) -> str:
-    if attested:
+    where = f" from {can.checked_by or 'the downloaded file'}" if can.read == "file" else ""
+    if not attested:
+        return f"the next plan reads it{where or ' back'}"
+    if not can.readable:
         return "nothing reads it back here: whoever did it attests it"
-    if can.read == "file":
-        return f"the next plan reads it from {can.checked_by or 'the downloaded file'}"
-    return "the next plan reads it back"
+    names = " and ".join(f"`{n}`" for n in _names(change) if can.field(n, change.action) == "attested")
+    there = "" if change.action == "update" else f"; the rest the next plan reads{where}"
+    return f"nothing reads {names} back here: whoever did it attests it{there}"
 
 
 def _cannot(change: Change, kind: Kind, target: TargetState, can: KindCapability | None) -> Diagnostic:

@@ -141,7 +141,7 @@ spec = ProviderSpec(
     roles=Roles(
         names={"company": ROLES, "workspace": ROLES},
         usual={
-            "company": {"owner": "owner", "admin": "owner", "member": "editor", "standard": "viewer", "viewer": "viewer"},
+            "company": {"owner": "owner", "member": "editor", "standard": "viewer"},
             "workspace": {"admin": "owner", "member": "editor", "viewer": "viewer"},
         },
     ),
