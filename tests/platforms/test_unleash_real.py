@@ -143,6 +143,7 @@ def test_the_archive_is_the_same(real: Real, fake: Real) -> None:
         ("POST", f"{P}/features", {"name": "odd"}),
         ("POST", f"{P}/features", {"name": "not a name"}),
         ("POST", f"{P}/features", {"name": "x" * 101}),
+        ("POST", "projects/nope/features", {"name": "lost"}),
         ("GET", f"{P}/features/none", None),
         ("GET", "projects/other/features/odd", None),
         ("POST", f"{P}/features/odd/environments/nowhere/on", None),
@@ -164,6 +165,13 @@ def test_the_archive_is_the_same(real: Real, fake: Real) -> None:
             same(real, fake, method, path, body, keep=("name",))
         else:
             same(real, fake, method, path, body)
+
+
+def test_a_project_that_is_not_there_shows_no_environment(real: Real, fake: Real) -> None:
+    for project, visible in (("default", True), ("nope", False)):
+        for server in (real, fake):
+            status, said, _ = server.ask("GET", f"environments/project/{project}")
+            assert (status, {e["name"]: e["visible"] for e in said["environments"]}) == (200, {"development": visible, "production": visible})
 
 
 def test_environments_go_on_and_off_the_same(real: Real, fake: Real) -> None:

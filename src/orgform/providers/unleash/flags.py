@@ -46,10 +46,12 @@ class Flags:
         """Every flag of the projects, once each environment that is asked for is known to be there."""
         for project in self._projects:
             known = api.environments(project)
+            if not known:  # the list of its flags would be empty, and look whole
+                raise HttpError(f"there is no project {project}, or it has no environment: see the target's `project` and `workspaces`")
             for key, place in self._places.items():
                 if place.project == project and place.environment not in known:
-                    has = ", ".join(known) or "none"
-                    raise HttpError(f"the project {project} has no environment {place.environment} (of the workspace {key}); it has: {has}")
+                    missing = f"the project {project} has no environment {place.environment} (of the workspace {key})"
+                    raise HttpError(f"{missing}; it has: {', '.join(known)}")
         return [flag for project in self._projects for flag in api.flags(project)]
 
     def features(self, listed: Iterable[Listed]) -> dict[Address, Live]:

@@ -91,7 +91,8 @@ class Unleash(FakePlatform):
 
     @route("GET", f"{_OPEN}/environments/project/{{project}}")
     def of_project(self, call: Call) -> Told:
-        shown = [{"name": e, "type": e, "enabled": True, "visible": True} for e in self.environments]
+        visible = call.params["project"] in self.projects
+        shown = [{"name": e, "type": e, "enabled": True, "visible": visible} for e in self.environments]
         return Told(200, {"version": 1, "environments": shown})
 
     # Flags
@@ -152,7 +153,7 @@ class Unleash(FakePlatform):
             archived = self.flags[name]["archived"]
             return _error(409, "NameExistsError", f"{'An archived' if archived else 'A'} flag with that name already exists")
         if call.params["project"] not in self.projects:
-            return _error(404, "NotFoundError", "No project found")
+            return _error(404, "NotFoundError", f"Active project with id {call.params['project']} does not exist")
         flag = self.add(name, call.params["project"], description=call.body.get("description"))
         return Told(201, {k: v for k, v in flag.items() if k != "environments"})
 
