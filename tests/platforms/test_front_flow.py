@@ -79,6 +79,20 @@ def test_nothing_lands_in_the_oldest_workspace(fake: front.Front, options: app.O
     assert scopes <= {"teams", "teammate_groups", "shifts"}
 
 
+def test_who_is_new_in_a_workspace_is_there_before_their_shift(fake: front.Front, options: app.Options) -> None:
+    """Front refuses a shift of people who are not in its workspace."""
+    file = options.folder / "company.yaml"
+    text = file.read_text().replace("members: [bob@acme.example]\n\n", "members: [bob@acme.example, dan@acme.example]\n\n")
+    text = text.replace("      bob@acme.example: {} #", "      dan@acme.example: {}\n      bob@acme.example: {} #")
+    file.write_text(text.replace("  erin@acme", "  dan@acme.example: {name: Dan Old}\n  erin@acme"))
+    made, report = app.apply(options)
+    assert report.outcome == "done", report.outcomes
+    order = [c.address for c in made.changes]
+    assert order.index("membership/operations/dan@acme.example") < order.index("shift/operations/Early")
+    [shift] = fake.of("shf")
+    assert len(fake.members[shift["id"]]) == 2
+
+
 def test_what_was_removed_from_the_config_is_removed_there(fake: front.Front, options: app.Options) -> None:
     app.apply(options)
     app.attest(options, [SELF], by="alice@acme.example")

@@ -50,7 +50,8 @@ class Passage(Struct, frozen=True):
     own_shut: tuple[Address, ...] = ()
 
     def marked(self, changes: Iterable[Change]) -> list[Change]:
-        return [replace(c, needs=tuple(sorted(self.needs.get(c.address, ())))) for c in changes]
+        """The changes; what they need by themselves stays."""
+        return [replace(c, needs=tuple(sorted({*c.needs, *self.needs.get(c.address, ())}))) for c in changes]
 
 
 def passage(

@@ -35,6 +35,7 @@ from orgform.planning.guards import Facts, judge
 from orgform.planning.hands import parted
 from orgform.planning.order import ordered
 from orgform.planning.passage import passage
+from orgform.planning.platform_order import with_first
 from orgform.planning.reverse import labelled
 from orgform.planning.scope import PlanInputs, Scope, TargetState, relabel, renames_of, scope_of
 
@@ -47,7 +48,7 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     findings = Findings(inputs, scope, kinds)
     chosen = findings.chosen()
     told = effects(chosen, kinds)
-    named = labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds)
+    named = with_first(labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds), inputs.targets)
     depths = _depths(chosen, scope, kinds)
     judged = Judged(inputs, scope, named, kinds, depths)
     everything = ordered(judged.passage.marked(named), kinds, told, depths)
@@ -95,7 +96,7 @@ def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
     targets = {name: state for name, state in sorted(inputs.targets.items()) if name in saved.targets}
     target_of = {kind: name for name, state in targets.items() for kind in state.kinds if kind in kinds}
     scope = Scope({}, {}, relabel(inputs.live, renames_of(saved), kinds), target_of, renames)
-    changes = tuple(c for c in saved.changes if _still_fits(c, scope, kinds))
+    changes = tuple(with_first((c for c in saved.changes if _still_fits(c, scope, kinds)), targets))
     allow, destroy = (*saved.allow, *inputs.allow), (*saved.allow_destroy, *inputs.allow_destroy)
     problems = {kind: why for state in targets.values() for kind, why in state.problems.items()}
     judged_on = Counter(kind_of(c.moved_from or c.address) for c in saved.changes if c.before is not None)

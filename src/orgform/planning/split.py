@@ -20,6 +20,7 @@ from orgform.planning.extras import costs, estimate
 from orgform.planning.guards import GUARDS, judge
 from orgform.planning.order import dependencies, hard_edges, ordered, references_between
 from orgform.planning.plan import Judged
+from orgform.planning.platform_order import with_first
 from orgform.planning.scope import PlanInputs, Scope, TargetState, relabel
 
 #: verdicts that rest on more than the changes and the live system: a part has them from the whole plan
@@ -130,8 +131,9 @@ def _manual(made: Plan) -> tuple[tuple[ManualStep, ...], tuple[ManualStep, ...]]
 
 def _part(made: Plan, inputs: PlanInputs, scope: Scope, changes: Sequence[Change], kinds: Kinds) -> Plan:
     """These changes judged by themselves, on this live system."""
-    judged = Judged(inputs, scope, changes, kinds)
-    steps = ordered(judged.passage.marked(changes), kinds)
+    free = with_first(changes, inputs.targets)
+    judged = Judged(inputs, scope, free, kinds)
+    steps = ordered(judged.passage.marked(free), kinds)
     return replace(
         made,
         changes=steps,

@@ -47,7 +47,8 @@ class KindCapability(Struct, frozen=True):
 
     `fields`: attributes that are reached in another way than `update` and `read` say; of a map all of it. `guides`: verb, or `*` for the
     rest of them -> how it is done by hand. `refusals`: verb -> why the platform does not do that, as a sentence. `checked_by`: what
-    reads it back where `read` is `file`, like "the people CSV".
+    reads it back where `read` is `file`, like "the people CSV". `after`: kinds below the same parent of which the platform wants what is
+    new first: nobody works a shift who is not in its workspace yet.
     """
 
     read: ReadReach = "api"
@@ -58,6 +59,7 @@ class KindCapability(Struct, frozen=True):
     guides: dict[str, Guide] = {}
     refusals: dict[str, str] = {}
     checked_by: str = ""
+    after: tuple[str, ...] = ()
 
     @property
     def readable(self) -> bool:

@@ -111,6 +111,7 @@ _ROLE = KindCapability(
     },
 )
 _INBOX = KindCapability(
+    after=("membership",),
     update="manual",
     delete="manual",
     fields={"members": "api"},
@@ -124,6 +125,7 @@ _INBOX = KindCapability(
     },
 )
 _SHIFT = KindCapability(
+    after=("membership",),
     delete="manual",
     guides={
         "delete": Guide(
