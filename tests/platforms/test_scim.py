@@ -16,7 +16,9 @@ from orgform.providers.scim import spec
 from orgform.providers.scim.people import is_active, user_of
 from orgform.providers.scim.vendors import VENDORS
 from orgform.testing.fakes.scim import Quirks, Scim
-from orgform.testing.platform import Told
+from orgform.testing.fakes.scim_patch import BadPatch, patched
+from orgform.testing.fakes.scim_schemas import ATTRIBUTES, USER
+from orgform.testing.platform import Call, Told
 from tests.platforms.scim_company import create, delete, live, one, opened, problem, read, sent, update
 
 ALICE, BOB = "alice@acme.com", "bob@acme.com"
@@ -618,3 +620,143 @@ def test_no_address_is_made_up() -> None:
         ).email
         == ""
     )
+
+
+# Answers that say something else
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "words"),
+    [
+        ([Told(500)] * 6, "failed", "500"),
+        ([Told(200, "nothing")], "failed", "is no resource"),
+        ([Told(200, {"id": "x", "userName": ALICE}), Told(204), Told(404)], "failed", "shows nobody who is active"),
+        ([Told(200, {"id": "x", "userName": ALICE}), Told(204), Told(200, {"id": "x", "userName": BOB})], "unknown", "somebody else"),
+    ],
+)
+def test_an_answer_about_something_else_is_not_taken(answers: list[Told], status: str, words: str) -> None:
+    with live() as (fake, provider):
+        fake.next_answers(*answers)
+        result = one(provider, update(f"member/{ALICE}", Live({}, id="x"), title="CTO"))
+    assert (result.status, words in result.detail) == (status, True), result
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "words"),
+    [
+        ([Told(200, {"id": "g"}), Told(204), Told(404)], "failed", "shows no such group"),
+        ([Told(200, {"id": "g"}), Told(204), Told(200, {"id": "g"})], "failed", "not as it should be"),
+        ([Told(200, {"id": "g"}), Told(404), Told(404)], "stale", "not there any more"),
+    ],
+)
+def test_a_group_that_does_not_become_what_it_should_is_told(answers: list[Told], status: str, words: str) -> None:
+    with live() as (fake, provider):
+        fake.next_answers(*answers)
+        result = one(provider, update("group/support", Live({}, id="g"), name="Support"))
+    assert (result.status, words in result.detail) == (status, True), result
+
+
+@pytest.mark.parametrize("kind", ["member", "group"])
+def test_what_is_said_to_be_deleted_and_is_still_there_is_told(kind: str) -> None:
+    with live(delete=True) as (fake, provider):
+        resource = Told(200, {"id": "x", "userName": ALICE, "displayName": "Support"})
+        fake.next_answers(resource, Told(204), resource)
+        address = f"member/{ALICE}" if kind == "member" else "group/support"
+        result = one(provider, delete(address, Live({}, id="x")))
+        assert (result.status, "still shows it" in result.detail) == ("failed", True)
+
+
+@pytest.mark.parametrize("kind", ["member", "group"])
+def test_a_create_whose_answer_names_nothing_is_unknown(kind: str) -> None:
+    with live() as (fake, provider):
+        empty = Told(200, {"totalResults": 0})
+        fake.next_answers(empty, empty, Told(201, {}))
+        result = one(provider, create(f"member/{ALICE}", name="A", role="standard") if kind == "member" else create("group/support"))
+        assert (result.status, result.detail) == ("unknown", "the server did not say what it made")
+
+
+def test_a_role_that_is_refused_is_told_with_what_was_done() -> None:
+    with live() as (fake, provider):
+        fake.group("Managers")
+        empty, user = Told(200, {"totalResults": 0}), Told(201, {"id": "nobody", "userName": ALICE})
+        fake.next_answers(empty, empty, user)
+        result = one(provider, create(f"member/{ALICE}", name="A", role="manager"))
+    assert result.status == "failed"
+    assert result.detail.startswith("done in part: PATCH /scim/v2/Groups/")
+
+
+def test_a_role_whose_group_cannot_be_made_is_told() -> None:
+    with live() as (fake, provider):
+        fake.user(ALICE)
+        read(provider, "member")
+        fake.next_answers(Told(201, {}))
+        result = one(provider, create(f"membership/brand-x/{ALICE}", role="member"))
+    assert result.detail == "the server did not say which group 'Brand X' became"
+
+
+def test_many_creates_ask_for_all_users_at_once_or_one_by_one() -> None:
+    people = [create(f"member/p{n}@acme.com", name="P", role="standard") for n in range(12)]
+    for answers, asked in (([], 0), ([Told(403)], 24)):
+        with live() as (fake, provider):
+            fake.next_answers(*answers)
+            assert {r.status for r in provider.write(people)} == {"done"}
+            assert len([e for e in fake.exchanges if e.call.first("filter")]) == asked
+
+
+# The fake's own PATCH
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ({"op": "move", "path": "title"}, "invalidSyntax"),
+        ({"op": "remove"}, "noTarget"),
+        ({"op": "add", "path": "a b"}, "invalidPath"),
+        ({"op": "add", "path": "groups", "value": []}, "mutability"),
+        ({"op": "remove", "path": "userName"}, "mutability"),
+        ({"op": "replace", "path": "userName", "value": ""}, "invalidValue"),
+        ({"op": "replace", "path": "active", "value": "False"}, "invalidValue"),
+        ({"op": "remove", "path": "emails[value eq x]"}, "invalidFilter"),
+        ({"op": "replace", "path": 'emails[value eq "x"].type', "value": "home"}, "noTarget"),
+    ],
+)
+def test_the_fake_refuses_what_the_standard_refuses(operation: dict[str, Any], kind: str) -> None:
+    with pytest.raises(BadPatch) as told:
+        patched({"userName": ALICE}, {"Operations": [operation]}, ATTRIBUTES[USER])
+    assert told.value.kind == kind
+    with pytest.raises(BadPatch):
+        patched({}, {"Operations": []}, ATTRIBUTES[USER])
+
+
+def test_the_fake_does_what_the_standard_says() -> None:
+    def done(resource: dict[str, Any], op: str, path: str | None, value: Any = None) -> dict[str, Any]:
+        return patched(resource, {"Operations": [{"op": op, "path": path, "value": value}]}, ATTRIBUTES[USER])
+
+    work = {"value": "w", "type": "work", "primary": True}
+    assert done({"title": "A"}, "replace", None, {"title": "B", "id": "x"}) == {"title": "B"}
+    assert done({"emails": [work]}, "add", "emails", [{"value": "h", "primary": True}])["emails"][0] == {"value": "w", "type": "work"}
+    assert done({"emails": [dict(work)]}, "replace", 'emails[value eq "w"].type', "home")["emails"][0]["type"] == "home"
+    assert done({"emails": [dict(work)]}, "replace", 'emails[value eq "w"]', {"type": "x"})["emails"][0]["type"] == "x"
+    assert "type" not in done({"emails": [dict(work)]}, "remove", 'emails[value eq "w"].type')["emails"][0]
+    assert done({"emails": [dict(work)]}, "remove", "emails", [{"value": "other"}]) == {}
+    assert done({"emails": [dict(work)]}, "replace", "emails.type", "x")["emails"][0]["type"] == "x"
+    assert done({"name": {"formatted": "A"}}, "remove", "name.formatted") == {}
+    assert done({"name": {"formatted": "A"}}, "add", "name", {"givenName": "B"})["name"] == {"formatted": "A", "givenName": "B"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/Users", [1], 400),
+        ("POST", "/Users", {"displayName": "A"}, 400),
+        ("POST", "/Groups", {"displayName": "A", "members": [{"value": "none"}]}, 400),
+        ("POST", "/Bulk", {}, 400),
+        ("POST", "/Bulk", {"Operations": [{}] * 4}, 413),
+        ("PATCH", "/ServiceProviderConfig", {}, 405),
+        ("GET", "/Nothing", None, 404),
+    ],
+)
+def test_the_fake_refuses_what_it_cannot_take(method: str, path: str, body: Any, status: int) -> None:
+    fake = Scim(Quirks(operations=3))
+    assert fake.answer(Call(method, Scim.base_path + path, body=body)).status == status
+    assert Scim(Quirks(bulk=False)).answer(Call("POST", Scim.base_path + "/Bulk", body={})).status == 501

@@ -44,7 +44,7 @@ def _subject(fake: Scim, options: dict[str, Any]) -> Subject:
         fake,
         lambda url: {"url": url, "groups": GROUPS, **options},
         samples=SAMPLES,
-        many=many,
+        many=many if fake.quirks.discovery else None,  # without it nobody knows how small the pages are
         refused=REFUSED,
         paging=PAGING,
     )

@@ -41,12 +41,14 @@ class Belonging:
         self._directory = directory
         self._memory = memory
         self._ids: dict[str, str] = directory.ids
+        self._emails: dict[str, str] = {id: email for email, id in self._ids.items()}
         self._made: dict[Slot, str] = {}
 
     # Who is meant
 
     def learn(self, email: str, id: str) -> None:
         self._ids[email] = id
+        self._emails[id] = email
 
     def forget(self, email: str) -> None:
         self._ids.pop(email, None)
@@ -77,9 +79,8 @@ class Belonging:
 
     def email(self, id: str) -> str:
         """Address of a user; empty where it has none, or is none. Raises `HttpError`, `Incomplete`."""
-        known = next((email for email, i in self._ids.items() if i == id), "")
-        if known:
-            return known
+        if id in self._emails:
+            return self._emails[id]
         user = self._directory.users.get(id)
         return user.email if user else ""
 

@@ -114,9 +114,12 @@ class ScimProvider(Provider):
             return self._belonging
 
     def _prepared(self, writes: Writes, o: Operation) -> Request | Result:
+        """What is to be sent. Where that cannot be told, nothing was."""
         try:
             return writes.prepare(o)
-        except (Refused, Incomplete, HttpError) as e:
+        except HttpError as e:
+            return Result("failed", e.message)
+        except (Refused, Incomplete) as e:
             return _failure(e)
 
     def _sent(self, prepared: Sequence[Request | Result]) -> list[Any]:
