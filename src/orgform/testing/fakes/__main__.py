@@ -31,8 +31,9 @@ def find(name: str) -> tuple[FakePlatform, str]:
         fake = module.example()
     except (ImportError, AttributeError) as error:
         raise LookupError(f"no fake is named {name!r}; there are {', '.join(known())}, or a module that has example()") from error
-    words = (getattr(fake, "token", None), getattr(fake, "key", None), *(getattr(module, n, None) for n in ("TOKEN", "KEY", "ADMIN")))
-    return fake, next((w for w in words if isinstance(w, str)), "")
+    own = (getattr(of, n, None) for of in (fake, getattr(fake, "quirks", None)) for n in ("token", "key"))
+    words = (*own, *(getattr(module, n, None) for n in ("TOKEN", "KEY", "ADMIN")))
+    return fake, next((w for w in words if isinstance(w, str) and w), "")
 
 
 def main(args: Sequence[str] | None = None) -> int:
