@@ -111,7 +111,6 @@ _ROLE = KindCapability(
     },
 )
 _INBOX = KindCapability(
-    after=("membership",),
     update="manual",
     delete="manual",
     fields={"members": "api"},

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from orgform.codec import Struct, field
 from orgform.providers.http import Answer, HttpError, Session
 
-OK, CREATED, ACCEPTED, NO_CONTENT, NOT_FOUND = 200, 201, 202, 204, 404
+OK, CREATED, NO_CONTENT, NOT_FOUND = 200, 201, 204, 404
 
 
 class Related(Struct, frozen=True):
