@@ -17,9 +17,9 @@ from orgform.providers.unleash import spec
 from orgform.providers.unleash.flags import TITLE
 from orgform.testing.contract import open_provider
 from orgform.testing.fakes.unleash import ADMIN, EDITOR, VIEWER, Unleash, example
-from orgform.testing.platform import Told
+from orgform.testing.platform import Call, Told
 from tests.platforms import hands
-from tests.platforms.unleash_samples import PLACES
+from tests.platforms.unleash_samples import ODDITIES, PLACES, P
 
 ON_X = Address("feature_value/brand-x/beta")
 
@@ -127,9 +127,7 @@ def test_a_switch_that_does_not_turn_is_unknown(fake: Unleash, unleash: Provider
     assert (result.status, "see in Unleash what became of it" in result.detail) == ("unknown", True)
 
 
-def call(fake: Unleash, method: str, path: str) -> Any:
-    from orgform.testing.platform import Call
-
+def call(fake: Unleash, method: str, path: str) -> Call:
     return Call(method, path, headers={"authorization": ADMIN})
 
 
@@ -187,6 +185,33 @@ def test_an_archive_that_keeps_nothing_is_unknown(fake: Unleash, unleash: Provid
     assert done(unleash, "update", "feature/beta", description="x").status == "unknown"
 
 
+def test_answers_about_something_else_are_no_answers(fake: Unleash, unleash: Provider) -> None:
+    fake.add("other")
+    other = fake.answer(call(fake, "GET", "/api/admin/projects/default/features/other"))
+    fake.next_answers(other)
+    assert "the answer is about other" in done(unleash, "update", "feature/beta", description="x").detail
+    nothing = fake.answer(call(fake, "GET", "/api/admin/projects/default/features/beta"))
+    fake.next_answers(nothing, Told(201, {"name": "other"}))
+    assert done(unleash, "create", "feature/beta").status == "unknown"
+    fake.next_answers(Told(404, {"error": "no such app"}))  # of whoever stands between: it says nothing of the flag
+    assert done(unleash, "delete", "feature/other").status == "failed"
+
+
+def test_an_archive_that_changes_meanwhile(fake: Unleash, unleash: Provider) -> None:
+    flag = fake.add("beta", description="Old")
+    flag["archived"] = True
+    nothing = fake.answer(call(fake, "GET", "/api/admin/projects/default/features/beta"))
+    taken = Told(409, {"name": "NameExistsError", "message": "An archived flag with that name already exists"})
+    empty = Told(200, {"features": [], "total": 0})
+    fake.next_answers(nothing, taken, empty)
+    assert done(unleash, "create", "feature/beta").status == "stale"
+    search = fake.answer(Call("GET", "/api/admin/search/features", query={"archived": ["IS:true"]}, headers={"authorization": ADMIN}))
+    fake.next_answers(nothing, taken, search, empty, Told(200), Told(200), nothing)
+    assert done(unleash, "create", "feature/beta").status == "unknown"
+    assert done(unleash, "create", "feature/beta", description="Old").status == "done"
+    assert done(unleash, "update", "feature/beta", description="Old").status == "done"
+
+
 # Lists
 
 
@@ -205,6 +230,13 @@ def test_a_list_that_changes_meanwhile_is_read_once_more(fake: Unleash, unleash:
     wrong = Told(200, {"features": [], "total": 3})
     fake.next_answers(environments, wrong)
     assert read(unleash, "feature").complete
+    flags = fake.answer(Call("GET", "/api/admin/search/features", headers={"authorization": ADMIN})).body
+    fake.next_answers(environments, Told(200, flags), Told(200, flags))
+    assert read(unleash, "feature").complete  # a page that comes twice
+    fake.next_answers(
+        environments, Told(200, {**flags, "total": 2}), Told(200, {"features": [{**flags["features"][0], "name": "z"}], "total": 3})
+    )
+    assert read(unleash, "feature").complete  # a total that changes
     fake.next_answers(environments, wrong, wrong)
     assert "says that there are 3, and gave 0" in read(unleash, "feature").problem
 
@@ -268,6 +300,10 @@ def test_what_was_done_to_somebody_meanwhile(fake: Unleash, unleash: Provider) -
     assert done(unleash, "create", "member/dana@acme.com", role="viewer").status == "stale"
     fake.next_answers(empty, Told(201, {"id": 9, "email": "other@acme.com"}))
     assert done(unleash, "create", "member/new@acme.com", role="viewer").status == "unknown"
+    fake.next_answers(users, Told(500))
+    assert done(unleash, "update", "member/dana@acme.com", name="D").status == "unknown"
+    fake.next_answers(users, Told(200), Told(403, {"message": "no"}))
+    assert done(unleash, "update", "member/dana@acme.com", name="D").status == "unknown"
     fake.next_answers(users, Told(200), Told(200, {"id": 99}))
     assert done(unleash, "update", "member/dana@acme.com", name="D").status == "unknown"
 
@@ -313,6 +349,50 @@ def test_tokens_that_may_not(fake: Unleash) -> None:
         assert provider.own_member() is None
         with pytest.raises(ProviderError, match="may change nothing"):
             provider.check_writable()
+
+
+# The fake, which the suite of the real server holds against it
+
+
+def test_the_fake_has_the_oddities_of_the_real_server(fake: Unleash) -> None:
+    for status, method, path, body in ODDITIES:
+        assert ask(fake, method, path, body).status == status, f"{method} {path}"
+    assert fake.flags["odd"]["archived"]
+    assert ask(fake, "DELETE", "archive/odd").status == 200
+    assert "odd" not in fake.flags
+
+
+def test_the_fake_goes_off_without_its_last_active_strategy(fake: Unleash) -> None:
+    fake.add("beta", on=["production"])
+    setting = fake.flags["beta"]["environments"]["production"]
+    at = f"{P}/features/beta/environments/production/strategies"
+    assert ask(fake, "DELETE", f"{at}/{setting['strategies'][0]['id']}").status == 200
+    assert setting == {"enabled": False, "strategies": []}
+    assert ask(fake, "POST", "projects/two/features/beta/environments/production/on").status == 404
+    assert ask(fake, "POST", f"{at.replace('default', 'two')}", {"name": "default"}).status == 404
+    assert ask(fake, "DELETE", f"{at.replace('default', 'two')}/1").status == 404
+
+
+def test_the_fake_caps_its_searches(fake: Unleash) -> None:
+    for n in range(103):
+        fake.add(f"flag-{n:03}")
+    for query, length, total in (({}, 50, 103), ({"limit": "100"}, 100, 103), ({"limit": "101"}, 50, 103), ({"offset": "200"}, 0, 0)):
+        found = ask(fake, "GET", "search/features", query={"sortBy": ["name"], **{k: [v] for k, v in query.items()}}).body
+        assert (len(found["features"]), found["total"]) == (length, total)
+
+
+def test_the_fake_knows_who_may(fake: Unleash) -> None:
+    assert ask(fake, "POST", f"{P}/features", {"name": "beta"}, token=VIEWER).status == 403
+    for body in ({"email": "nobody", "rootRole": 1}, {"email": "x@acme.com", "rootRole": 99}):
+        assert ask(fake, "POST", "user-admin", body).status == 400
+    user = fake.person("dana@acme.com")
+    assert ask(fake, "POST", "user-admin", {"email": "DANA@acme.com", "rootRole": 1}).status == 400
+    assert ask(fake, "PUT", f"user-admin/{user['id']}", {"rootRole": 99}).status == 400
+    assert ask(fake, "POST", f"{P}/features", {"name": "beta", "type": "nosuch"}).status == 400
+
+
+def ask(fake: Unleash, method: str, path: str, body: Any = None, *, token: str = ADMIN, query: dict[str, list[str]] | None = None) -> Told:
+    return fake.answer(Call(method, f"/api/admin/{path}", query=query or {}, headers={"authorization": token}, body=body))
 
 
 # The whole of it

@@ -93,7 +93,7 @@ class Flags:
         try:
             api.make_flag(self._home, name, body)
         except HttpError as error:
-            if error.status != CONFLICT or "rchived" not in error.detail:
+            if error.status != CONFLICT or "archived flag" not in error.detail:
                 raise
             return self._revive(api, name, description)
         return Result("done")
