@@ -7,11 +7,11 @@ the config says now.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from orgform.errors import UsageError
+from orgform.errors import GuardRefused, UsageError
 from orgform.formats import check
 from orgform.kinds import load_kinds
 from orgform.model import Address, Attested, Attributes, Plan
@@ -45,7 +45,8 @@ def attest(
     (`membership/brand-x-us/*`), for all steps that they name; `by`: the e-mail address of whoever says so; `expires`: the first day on
     which it counts no more.
 
-    Raises `UsageError` for an address that no step is about, and for one whose step is read back by itself; then nothing is kept.
+    Raises `UsageError` for an address that no step is about, and for one whose step is read back by itself, and `GuardRefused` for what a
+    guard refuses; then nothing is kept.
     """
     from orgform.ledger import Attestation
     from orgform.running import plan_now
@@ -61,12 +62,23 @@ def attest(
     with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         made = plan_now(options, config, targets, ledger, base=None, destroy=False, listen=listen)[0]
         said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger)}
+        _allowed(made, said)
         for name in sorted({one.target for one in said.values()}):
             words = {
                 a: Attestation(s.attributes, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items() if s.target == name
             }
             ledger.attest(targets[name].key, words)
     return tuple(Attested(s.target, a, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items())
+
+
+def _allowed(made: Plan, said: Collection[Address]) -> None:
+    """What no apply may do, nobody's word makes so either."""
+    for guard in made.refused:
+        for item in guard.items:
+            address = next((a for a in said if item == a or item.startswith(f"{a}:")), None)
+            if address:
+                why = f"{address}: refused by {guard.guard} ({guard.summary}); nothing was attested"
+                raise GuardRefused(why, made, hint=f"{guard.override or guard.setting} lets it pass, here as in a plan")
 
 
 class Said(NamedTuple):

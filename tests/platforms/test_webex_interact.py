@@ -151,7 +151,7 @@ def test_two_roles_of_one_teammate_are_an_error(tmp_path: Path) -> None:
 
 
 def test_fifty_users_are_an_account(tmp_path: Path) -> None:
-    people = {f"p{n}@acme.com": {} for n in range(51)}
+    people: dict[str, dict[str, str]] = {f"p{n}@acme.com": {} for n in range(51)}
     assert told(tmp_path, members=people) == [
         "ORG413 51 members, and Webex Interact takes 50: an account has up to 50 users; remove 1 of them; this is the first beyond"
     ]

@@ -15,7 +15,7 @@ from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, scree
 @click.option("--by", metavar="EMAIL", required=True, help="Who did it, or looked that it is done.")
 @click.option("--evidence", metavar="TEXT", default="", help="What shows it: a ticket, a link, a sentence.")
 @click.option("--expires", type=Day(), help="First day that it counts no more (180 days from now, if not given).")
-@common(*CONFIG, *LIVE, "today", *SCREEN, formats=("text", "json"))
+@common(*CONFIG, *LIVE, "today", "allow", "allow-destroy", *SCREEN, formats=("text", "json"))
 def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | None, **values: Any) -> int:
     """Say that a step of the plan was done by hand, where nothing can read it back.
 
