@@ -760,3 +760,26 @@ def test_the_fake_refuses_what_it_cannot_take(method: str, path: str, body: Any,
     fake = Scim(Quirks(operations=3))
     assert fake.answer(Call(method, Scim.base_path + path, body=body)).status == status
     assert Scim(Quirks(bulk=False)).answer(Call("POST", Scim.base_path + "/Bulk", body={})).status == 501
+
+
+def test_what_is_gone_when_it_is_to_be_deleted_is_done() -> None:
+    with live(delete=True) as (fake, provider):
+        fake.next_answers(Told(200, {"id": "x", "userName": ALICE}), Told(404))
+        assert one(provider, delete(f"member/{ALICE}", Live({}, id="x"))).status == "done"
+
+
+def test_a_server_that_answers_nothing_stops_the_read() -> None:
+    with live() as (fake, provider):
+        fake.next_answers(*[Told(503)] * 6)
+        with pytest.raises(ReadFailed, match="cannot read http"):
+            list(provider.read(["member"]))
+
+
+def test_a_filter_that_is_refused_is_done_without_and_another_refusal_is_told() -> None:
+    with live() as (fake, provider):
+        fake.user(ALICE, displayName="Alice")
+        fake.next_answers(Told(400, {"scimType": "invalidFilter"}))
+        assert one(provider, create(f"member/{ALICE}", name="Alice", role="standard")).status == "done"
+        fake.next_answers(Told(403, {"detail": "the token may not list users"}))
+        result = one(provider, create(f"member/{BOB}", name="Bob", role="standard"))
+        assert (result.status, "the token may not list users" in result.detail) == ("failed", True)

@@ -7,6 +7,7 @@ resources came as the server says there are, each once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -115,14 +116,13 @@ class Scim:
 
     def listed(self, path: str, **query: str) -> list[Resource]:
         """All resources of an endpoint, each once. Read again where they changed meanwhile. Raises `Incomplete`, `HttpError`."""
-        for attempt in range(READS):
-            try:
-                pages = self._by_cursor(path, query) if self.features.cursor else self._by_index(path, query)
-                return self._gathered(path, pages)
-            except Incomplete:
-                if attempt == READS - 1:
-                    raise
-        raise AssertionError  # pragma: no cover
+        for _ in range(READS - 1):
+            with suppress(Incomplete):
+                return self._read(path, query)
+        return self._read(path, query)
+
+    def _read(self, path: str, query: dict[str, str]) -> list[Resource]:
+        return self._gathered(path, self._by_cursor(path, query) if self.features.cursor else self._by_index(path, query))
 
     def _gathered(self, path: str, pages: Iterator[tuple[list[Any], int | None]]) -> list[Resource]:
         found: dict[str, Resource] = {}
