@@ -233,7 +233,7 @@ def together(doc: Doc, ink: Ink) -> str:
     kinds = sorted({kind for name in names for kind in doc[name]["kinds"]})
     body = [(ink.code(kind, cell=True), *(_summed(doc[name]["kinds"].get(kind)) for name in names)) for kind in kinds]
     rest = [name for name in doc if name not in names]
-    all_of_it = f"\nBy {' and '.join(ink.code(n) for n in rest)}, {EVERYTHING.replace('every kind: ', 'every kind is ')}.\n" if rest else ""
+    all_of_it = f"\nWith {' and '.join(ink.code(n) for n in rest)}, all of every kind is done by API.\n" if rest else ""
     return ink.table(("kind", *(ink.code(name, cell=True) for name in names)), body) + all_of_it
 
 
