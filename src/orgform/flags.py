@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from orgform.errors import OrgformError
 from orgform.flagd import flag_kinds
 from orgform.kinds import Kinds
-from orgform.model import Address, Attributes, Live, address_of, kind_of
+from orgform.model import Address, Attributes, Live, address_of, key_of, kind_of
 from orgform.opening import complete, load, opened_ledger, opened_targets, read_live
 from orgform.options import Confirm, Listener, Options
 from orgform.planning.scope import matches
@@ -27,13 +27,16 @@ def flags(
     wanted = frozenset({known.flag.name, known.value.name, known.parent})
     config = load(options, kinds)
     declared = {a: d.attributes for a, d in config.desired.items() if kind_of(a) in wanted}
-    found = declared
-    if live:
+    if not live:
+        found, read = declared, {}
+    else:
         with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
             read = complete(read_live(targets, wanted, listen)).live
             found = _joined(declared, read, targets)
-        _tellable(read, address_of(known.value.name, workspace))
-    return {a: own for a, own in found.items() if kind_of(a) != known.flag.name or not options.only or matches(a, options.only)}
+    left = {a: own for a, own in found.items() if kind_of(a) != known.flag.name or not options.only or matches(a, options.only)}
+    for address in sorted(a for a in left if kind_of(a) == known.flag.name):
+        _tellable(address_of(known.value.name, workspace, key_of(address)), read)
+    return left
 
 
 def _joined(
@@ -50,11 +53,10 @@ def _joined(
     return found
 
 
-def _tellable(read: Mapping[Address, Live], above: str) -> None:
-    for address, resource in sorted(read.items()):
-        if resource.unmanaged and address.startswith(f"{above}/"):
-            words = "; ".join(resource.unmanaged.values())
-            raise OrgformError(
-                f"{address} is {words}, which people set up there and this file could not say",
-                hint="write the config's values instead: --from config; or leave the flag out with --only",
-            )
+def _tellable(address: Address, read: Mapping[Address, Live]) -> None:
+    if address in read and read[address].unmanaged:
+        words = "; ".join(read[address].unmanaged.values())
+        raise OrgformError(
+            f"{address} is {words}, which people set up there and a flag's value could not say",
+            hint="take the config's values with --from config, or leave the flag out with --only",
+        )

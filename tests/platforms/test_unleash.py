@@ -92,6 +92,16 @@ def test_what_others_prepared_stays_beside_ours(fake: Unleash, unleash: Provider
     assert fake.flags["beta"]["environments"]["production"]["enabled"] is False
 
 
+def test_a_strategy_of_ours_that_people_changed_is_theirs(fake: Unleash, unleash: Provider) -> None:
+    fake.add("beta")
+    assert done(unleash, "create", ON_X, value=True).status == "done"
+    setting = fake.flags["beta"]["environments"]["production"]
+    setting["strategies"][0]["parameters"]["rollout"] = "25"
+    setting["enabled"] = False
+    assert done(unleash, "delete", ON_X).status == "done"
+    assert strategies(fake) == [(TITLE, "25")]
+
+
 def test_a_strategy_for_everybody_that_others_made_is_used(fake: Unleash, unleash: Provider) -> None:
     fake.add("beta")
     fake.strategy("beta", "production", name="default")
@@ -259,11 +269,13 @@ def test_two_projects_are_read_and_new_flags_are_made_at_home() -> None:
 def test_only_people_with_an_address_are_members(fake: Unleash, unleash: Provider) -> None:
     fake.person("Dana@acme.com", 1, "Dana")
     fake.person("new@acme.com", invited=True)
+    fake.person("seen@acme.com", invited=True)["seenAt"] = "2026-11-22T06:43:07.775Z"  # signed in, and never used the link
     fake.person("bot@acme.com")["accountType"] = "Service Account"
     found = read(unleash, "member").resources
     assert {a: (r.attributes, r.observed) for a, r in found.items()} == {
         "member/dana@acme.com": ({"name": "Dana", "role": "admin"}, {"status": "active"}),
         "member/new@acme.com": ({"role": "viewer"}, {"status": "invited"}),
+        "member/seen@acme.com": ({"role": "viewer"}, {"status": "active"}),
     }
     assert "token=" not in str(found)
 
@@ -466,8 +478,9 @@ def test_the_flags_of_a_workspace_for_flagd(company: tuple[Path, Unleash]) -> No
     with pytest.raises(OrgformError, match="feature_value/shop/smart-search is on for some only") as caught:
         app.export_flags(chosen, "shop")
     assert "--from config" in caught.value.hint
-    some = app.export_flags(options(folder, fake, only=("feature/beta-*",)), "shop", live=False)
-    assert list(some["flags"]) == ["beta-dashboard"]
+    for live in (True, False):
+        some = app.export_flags(options(folder, fake, only=("feature/beta-*",)), "shop", live=live)
+        assert list(some["flags"]) == ["beta-dashboard"]
 
 
 @pytest.mark.parametrize(

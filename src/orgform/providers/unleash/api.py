@@ -72,7 +72,8 @@ class Flag(Struct, frozen=True):
 
 
 class User(Struct, frozen=True):
-    """A person. `inviteLink` leads to a page that sets a password: it is there as long as nobody used it, and is a secret."""
+    """A person. `inviteLink` leads to a page that sets a password: it is there as long as nobody used it, and is a secret. `seenAt`: when
+    the person was there last."""
 
     id: int
     accountType: str = "User"
@@ -80,6 +81,7 @@ class User(Struct, frozen=True):
     name: str | None = None
     rootRole: int | str | None = None
     inviteLink: str | None = None
+    seenAt: str | None = None
 
 
 class RootRole(Struct, frozen=True):

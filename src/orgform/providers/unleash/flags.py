@@ -166,7 +166,7 @@ class Flags:
         if not isinstance(wanted, bool):
             raise Refused(f"a flag of Unleash is on or off in {place.environment}: the value must be true or false")
         where = (place.project, name, place.environment)
-        ours = [s for s in setting.strategies if s.title == TITLE]
+        ours = [s for s in setting.strategies if _is_ours(s)]
         if operation.action != "delete" and (wanted or not setting.strategies) and not any(_for_all(s) for s in setting.strategies):
             api.add_strategy(*where, strategy(name))
         if setting.enabled is not wanted:
@@ -175,7 +175,7 @@ class Flags:
             api.remove_strategy(*where, strategy_.id)
         after = api.flag(place.project, name)
         now = after.setting(place.environment) if after else None
-        if now is None or now.enabled is not wanted or (operation.action == "delete" and any(s.title == TITLE for s in now.strategies)):
+        if now is None or now.enabled is not wanted or (operation.action == "delete" and any(map(_is_ours, now.strategies))):
             return Result("unknown", f"{name} in {place.environment} is not as it was set: see in Unleash what became of it")
         left = operation.action == "delete" and now.strategies
         return Result("done", "it is off, and keeps the strategies that others made" if left else "")
@@ -193,6 +193,11 @@ def partly(strategies: Iterable[Strategy]) -> str:
     if any(_for_all(s) for s in active):
         return ""
     return "on for some only: " + (", ".join(sorted(_words(s) for s in active)) or "no strategy is active")
+
+
+def _is_ours(strategy: Strategy) -> bool:
+    """As it was made: one that people changed is theirs."""
+    return strategy.title == TITLE and _for_all(strategy)
 
 
 def _for_all(strategy: Strategy) -> bool:

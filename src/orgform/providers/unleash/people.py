@@ -54,7 +54,8 @@ class People:
         own: Attributes = {"name": user.name} if user.name else {}
         if role:
             own["role"] = self._roles.back("company", names.get(role, role))
-        return Live(own, {"status": "invited" if user.inviteLink else "active"}, str(user.id), digest(own))
+        status = "invited" if user.inviteLink and not user.seenAt else "active"
+        return Live(own, {"status": status}, str(user.id), digest(own))
 
     def _create(self, api: Api, email: str, wanted: Attributes, names: dict[str, str]) -> Result:
         body: dict[str, Any] = {"email": email, "rootRole": self._role(wanted.get("role"), names), "sendEmail": self._mails}
