@@ -15,6 +15,7 @@ from orgform.render.view import Doc, rows
 from orgform.render.words import clean, count, listing, noun
 
 NOTE = "no API does it"
+_OWN = "what the API makes of it"
 ATTESTED = "somebody's word, which nothing verifies"
 SINGLY = 5  # words given at once are told one by one up to here
 
@@ -41,7 +42,7 @@ def steps(doc: Doc) -> list[Step]:
 def _step(number: int, step: Doc, at: dict[str, int], waiting: Sequence[Doc]) -> Step:
     address = str(step.get("address", ""))
     then = [w.get("change") or {} for w in waiting if address in (w.get("waits_for") or ())]
-    first = [_named(a, at) for a in step.get("waits_for") or ()]
+    first = [_OWN if a == address else _named(a, at) for a in step.get("waits_for") or ()]
     facts = (
         ("now", "; ".join(f"{clean(name)} {_shown(value)}" for name, value in (step.get("now") or {}).items())),
         ("where", clean(step.get("where") or "")),
