@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from orgform.codec import Struct
+from orgform.codec import Struct, replace
 from orgform.errors import LedgerError, OrgformError
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
@@ -135,6 +135,7 @@ class _Run:
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._in_flight = 0
         self._lost: list[int] = []
+        self._said: dict[int, str] = {}
         self._settled: dict[int, Outcome] = {}
         self._roots: dict[int, int] = {}
         self._news: list[int] = []
@@ -227,6 +228,7 @@ class _Run:
             self._settle(n, Verdict("skipped", INTERRUPTED))
         elif result.status == "unknown":
             self._lost.append(n)
+            self._said[n] = redact(result.detail)
         else:
             self._settle(n, Verdict(result.status, redact(result.detail)))
 
@@ -239,7 +241,9 @@ class _Run:
         for (target, kind), indexes in by_kind.items():
             read = _read_again(self._providers[target], kind)
             for n in indexes:
-                self._settle(n, self._found(self._changes[n], read))
+                found = self._found(self._changes[n], read)
+                said = self._said.get(n)
+                self._settle(n, replace(found, detail=f"{found.detail} ({said})") if said and found.status == "failed" else found)
 
     def _found(self, change: Change, read: ReadResult) -> Verdict:
         found = read.resources.get(change.address)
