@@ -68,7 +68,7 @@ def test_it_is_valid_as_it_is(name: str) -> None:
 def test_it_says_how_it_is_tried(name: str) -> None:
     text = (FOLDER / name / "README.md").read_text(encoding="utf-8")
     assert text.startswith("# ")
-    assert "orgform" in text
+    assert "docs/platforms/" in text or "orgform plan" in text
 
 
 def test_it_is_planned_applied_and_planned_again(example: Example) -> None:
