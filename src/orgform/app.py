@@ -149,6 +149,7 @@ def apply(
     When `approve` says no, the report's outcome is `declined`. `stop`: set it to finish what is in flight and return (outcome
     `interrupted`).
     """
+    from orgform.attested import settle
     from orgform.ledger import new_run
     from orgform.running import check_saved, check_writable, execute, judge_saved, plan_now, refuse
 
@@ -166,6 +167,7 @@ def apply(
             check_writable(made, targets)
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
+            settle(targets, ledger, config.moved)
             return made, execute(options, made, targets, snapshot.live, ledger, lock, run, listen, stop)
 
 
@@ -253,19 +255,21 @@ class Exported(Struct, frozen=True):
 def export(options: Options, *, into: Path | None = None, listen: Listener | None = None, confirm: Confirm | None = None) -> Exported:
     """The live system as config. With `into` it is written there: into a folder that has a config already, only what differs is
     changed, and comments and layout stay."""
+    from orgform.attested import believed, readable, with_unseen
     from orgform.export import documents
     from orgform.folders import texts_in, write_files
 
     kinds = load_kinds()
     config = load(options, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        live = _chosen(complete(read_live(targets, None, listen)).live, options.only)
-        read = frozenset(kind for target in targets.values() for kind in target.kinds)
+        found_there = believed(complete(read_live(targets, None, listen)).live, targets, ledger, today(options).isoformat()).live
+        live, read = _chosen(found_there, options.only), readable(targets)
+        unseen = with_unseen(live, targets, config.desired) if into else live
         written = {name: target.config for name, target in targets.items()}
     if into is None:
         return Exported(documents(live, kinds, written, split=False))
     texts = texts_in(into, options.env)
-    found = _merged(replace(options, folder=into), texts, live, read) if texts else Exported(documents(live, kinds, written, split=True))
+    found = _merged(replace(options, folder=into), texts, unseen, read) if texts else Exported(documents(live, kinds, written, split=True))
     write_files(into, found.files)
     return found
 
@@ -350,7 +354,8 @@ def providers(name: str | None = None) -> dict[str, Any]:
         raise UsageError(f"no provider named {name!r}", hint=f"installed are: {', '.join(installed)}")
     kinds = load_kinds()
     found = {each: find_spec(each) for each in ([name] if name else installed)}
-    return {each: declared(spec, (*kinds, *kinds.facets, *(kinds.operations if spec.capabilities.kinds else ()))) for each, spec in found.items() if spec}
+    named = {each: (*kinds, *kinds.facets, *(kinds.operations if spec.capabilities.kinds else ())) for each, spec in found.items() if spec}
+    return {each: declared(spec, named[each]) for each, spec in found.items() if spec}
 
 
 def schema(name: str = "company") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from orgform.attested import settle
 from orgform.errors import GuardRefused, UsageError
 from orgform.formats import check
 from orgform.kinds import load_kinds
@@ -63,6 +64,7 @@ def attest(
         made = plan_now(options, config, targets, ledger, base=None, destroy=False, listen=listen)[0]
         said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger)}
         _allowed(made, said)
+        settle(targets, ledger, config.moved)
         for name in sorted({one.target for one in said.values()}):
             words = {
                 a: Attestation(s.attributes, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items() if s.target == name

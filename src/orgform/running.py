@@ -6,14 +6,14 @@ Invariant: nothing is written to a live system before every guard has passed on 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orgform import __version__
 from orgform.codec import Struct, digest, replace
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, ProviderError, UsageError
 from orgform.kinds import Kinds, load_kinds
-from orgform.model import Address, Base, Config, Live, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
+from orgform.model import Address, Base, Config, Live, Move, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
 from orgform.opening import actor, load, read_live, soon, today
 from orgform.options import Listener, Options, Progress
 from orgform.providers.base import RoleNames
@@ -58,7 +58,7 @@ def judged_now(
 
     check_allowed(options.allow)
     kinds = load_kinds()
-    known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds)
+    known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds, config.moved)
     snapshot = _whole_targets(read_live(targets, None, listen), targets, options.allow)
     inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy)
     made = make_plan(inputs, kinds)
@@ -125,7 +125,9 @@ def inputs_of(
     from orgform.planning import PlanInputs, TargetState
 
     judged_by = today(options)
-    word = believed(snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired, load_kinds().operations)
+    word = believed(
+        snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired, load_kinds().operations, config.moved
+    )
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -184,11 +186,13 @@ class Known(Struct, frozen=True):
     targets: frozenset[str] = frozenset()
 
 
-def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds) -> Known:
+def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds, moved: Sequence[Move]) -> Known:
     from orgform.attested import applied
 
     found = {
-        name: (applied(base, target, ledger), revision) for name, target in targets.items() for base, revision in (ledger.base(target.key),)
+        name: (applied(base, target, ledger, moved), revision)
+        for name, target in targets.items()
+        for base, revision in (ledger.base(target.key),)
     }
     known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
     if not known:

@@ -28,7 +28,8 @@ def komo(tmp_path: Path) -> Path:
 
 def orgform(folder: Path, *args: str, today: str = TODAY, **env: str) -> subprocess.CompletedProcess[str]:
     """Of this checkout, wherever the command is installed from."""
-    return run(*args, "--today", today, cwd=folder, env={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **env})
+    day = ("--today", today) if args[0] != "export" else ()
+    return run(*args, *day, cwd=folder, env={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **env})
 
 
 def planned(folder: Path, today: str = TODAY, **env: str) -> dict[str, Any]:
@@ -224,3 +225,46 @@ def test_a_plan_makes_no_ledger_and_no_word_is_kept_in_another_accounts_name(kom
     attested(komo, "*")
     changed(komo, "account: acme", "account: acme-two")
     assert len(planned(komo)["manual_steps"]) == 12
+
+
+def test_a_workspace_whose_key_is_another_keeps_its_words(komo: Path) -> None:
+    attested(komo, "*")
+    changed(komo, "  brand-x-us:\n", "  brand-x-usa:\n")
+    with (komo / "company.yaml").open("a") as file:
+        file.write("moved: [{from: workspace/brand-x-us, to: workspace/brand-x-usa}]\n")
+    plan = planned(komo)
+    assert (plan["manual_steps"], plan["unmanaged"]) == ([], [])
+    assert "membership/brand-x-usa/bob@acme.com" in {w["address"] for w in plan["attested"]}
+    assert orgform(komo, "apply", "--yes").returncode == 0
+    changed(komo, "moved: [{from: workspace/brand-x-us, to: workspace/brand-x-usa}]\n", "")
+    plan = planned(komo)
+    assert (plan["manual_steps"], plan["unmanaged"], len(plan["attested"])) == ([], [], 12)
+    assert [s["action"] for s in planned(komo, LATER)["manual_steps"]] == ["create"] * 12
+
+
+def test_an_export_takes_nothing_out_of_a_config_that_nobody_can_read(komo: Path) -> None:
+    before = (komo / "company.yaml").read_text()
+    assert orgform(komo, "attest", "workspace/*", "--by", ME, "--expires", "2999-01-01").returncode == 0
+    assert orgform(komo, "export", "--into", ".").returncode == 0
+    assert (komo / "company.yaml").read_text() == before
+    shown = orgform(komo, "export").stdout
+    assert "name: Brand X - US - Production" in shown
+    assert "alice@acme.com" not in shown
+
+
+def test_an_export_leaves_what_no_read_shows_as_it_is_written(tmp_path: Path) -> None:
+    folder = example("vidmob", tmp_path)
+    changed(folder, "    name: Brand X - US\n", "    name: Brand X - US\n    labels: {brand: x}\n")
+    changed(folder, "\n  brand-z:\n    name: Brand Z\n    members: {bob@acme.com: member}", "")
+    before = (folder / "company.yaml").read_text()
+    with vidmob.example().running() as fake:
+        fake.invite("li@acme.com", "Brand X - US", "Brand Y, global")
+        (folder / "people.csv").write_text(fake.people_csv())
+        env = {
+            "VIDMOB_TOKEN": vidmob.KEY,
+            "ORGFORM_VAR_url": fake.url,
+            "ORGFORM_ALLOW_TARGETS": f"vidmob={fake.url.removesuffix('/v1')}",
+        }
+        done = orgform(folder, "export", "--into", ".", **env)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "company.yaml").read_text() == before

@@ -97,10 +97,10 @@ class Ledger:
             rows = connection.run(query, (system,))
             return {Address(a): Attestation(decode(own) if own else None, by, given, end, why) for a, own, by, given, end, why in rows}
 
-    def attest(self, system: str, words: Mapping[Address, Attestation]) -> None:
-        """Keeps these; a newer word on an address replaces the older one."""
+    def attest(self, system: str, words: Mapping[Address, Attestation], gone: Iterable[Address] = ()) -> None:
+        """Keeps these; a newer word on an address replaces the older one. `gone`: addresses whose words are dropped."""
         with self._writing() as connection:
-            connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", [(system, a) for a in words])
+            connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", [(system, a) for a in (*words, *gone)])
             connection.many(
                 "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
