@@ -68,7 +68,7 @@ _TRANSFER: Final = {"from": "From workspace", "to": "To workspace", "amount": "A
 _COMPANY: Final = by_hand(
     {
         "create": _guide(
-            _C, "Account details", _OWNER, f"the account is there since you signed up: only see that it has this name. {_ENABLED}"
+            _C, "Account details", _OWNER, f"the account is there since you signed up: only see that it has this name; {_ENABLED}"
         ),
         "*": _guide(_C, "Account details", _OWNER),
     },
@@ -94,7 +94,7 @@ _MEMBER: Final = by_hand(
             _M,
             f"{_TEAMMATES} -> invite (e-mail and role)",
             _TEAM,
-            "the account must be verified; somebody new gets an e-mail to join. another Owner only by transferring ownership",
+            "the account must be verified; somebody new gets an e-mail to join; there is another Owner only by transferring ownership",
         ),
         "update": _guide(_M, f"{_TEAMMATES} -> the teammate -> edit", _TEAM, "the role is the same in every workspace"),
         "delete": _guide(_M, f"{_TEAMMATES} -> the teammate -> delete", _TEAM),
