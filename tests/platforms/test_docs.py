@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orgform import app
+from orgform.errors import UsageError
 from orgform.render import markdown
 from tests.platforms.processes import REPOSITORY
 
@@ -40,6 +41,17 @@ def test_the_index_has_all_of_them() -> None:
     fresh(page, markdown.providers_together({name: spec for name, spec in app.providers().items() if name not in ("local",)}))
     text = page.read_text(encoding="utf-8")
     assert [name for name in NAMES if f"]({name}.md)" not in text] == []
+
+
+def test_a_platform_that_is_not_there_is_told() -> None:
+    with pytest.raises(UsageError, match="no provider named 'nowhere'"):
+        app.providers("nowhere")
+
+
+def test_limits_say_when_they_hold() -> None:
+    """Of every plan that a provider knows, whatever plan a reader has."""
+    limits = app.providers("front")["front"]["limits"]
+    assert {(limit["kind"], limit["when"]) for limit in limits} >= {("workspace", "plan: starter"), ("workspace", "plan: professional")}
 
 
 @pytest.mark.parametrize("name", NAMES)
