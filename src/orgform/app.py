@@ -256,7 +256,7 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
     """The live system as config. With `into` it is written there: into a folder that has a config already, only what differs is
     changed, and comments and layout stay."""
     from orgform.attested import believed, readable, with_unseen
-    from orgform.export import documents
+    from orgform.export import documents, sayable
     from orgform.folders import texts_in, write_files
 
     kinds = load_kinds()
@@ -266,10 +266,12 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
         live, read = _chosen(found_there, options.only), readable(targets)
         unseen = with_unseen(live, targets, config.desired) if into else live
         written = {name: target.config for name, target in targets.items()}
+    told, notes = sayable(live, {}, kinds)
     if into is None:
-        return Exported(documents(live, kinds, written, split=False))
+        return Exported(documents(told, kinds, written, split=False), notes)
     texts = texts_in(into, options.env)
-    found = _merged(replace(options, folder=into), texts, unseen, read) if texts else Exported(documents(live, kinds, written, split=True))
+    apart = Exported(documents(told, kinds, written, split=True), notes)
+    found = _merged(replace(options, folder=into), texts, unseen, read) if texts else apart
     write_files(into, found.files)
     return found
 
@@ -277,7 +279,7 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
 def export_flags(
     options: Options, workspace: str, *, live: bool = True, listen: Listener | None = None, confirm: Confirm | None = None
 ) -> dict[str, Any]:
-    """The features of a workspace as flagd reads them: `{"$schema", "metadata", "flags"}`; of the live system, or of the config (offline)."""
+    """The features of a workspace as flagd reads them: `{"$schema", "metadata", "flags"}`; of the live system or (offline) the config."""
     from orgform.flagd import document
     from orgform.flags import flags
 
@@ -292,12 +294,15 @@ def _chosen(live: dict[Address, Live], only: tuple[str, ...]) -> dict[Address, L
 
 
 def _merged(options: Options, texts: Mapping[str, str], live: Mapping[Address, Live], read: frozenset[str]) -> Exported:
+    from orgform.export import sayable
     from orgform.export_into import merge_into
 
     kinds = load_kinds()
+    config = load(options, kinds)
+    told, notes = sayable(live, config.desired, kinds)
     # With --only the rest was not looked at, so nothing of it is known to be gone.
-    merged = merge_into(texts, live, kinds, load(options, kinds), read=() if options.only else read, env=options.env)
-    return Exported(merged.files, merged.notes)
+    merged = merge_into(texts, told, kinds, config, read=() if options.only else read, env=options.env)
+    return Exported(merged.files, (*notes, *merged.notes))
 
 
 def access(

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from orgform.codec import replace
 from orgform.config.source import dump_yaml
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Live, TargetConfig, parts_of
+from orgform.model import Address, Attributes, Desired, Live, TargetConfig, parts_of
 
 SINGLE_FILE = "company.yaml"
 Tree = dict[str, Any]
@@ -27,6 +28,22 @@ def documents(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, 
     if not split:
         found = {SINGLE_FILE: _sorted(_joined(found.values()), _reading_order(kinds))}
     return {file: text_of(tree) for file, tree in found.items()}
+
+
+def sayable(live: Mapping[Address, Live], declared: Mapping[Address, Desired], kinds: Kinds) -> tuple[dict[Address, Live], tuple[str, ...]]:
+    """What a config can say of the live state: an attribute that people set up there as no config could is taken as `declared` has it, and
+    what cannot be without it is left out. With a sentence for each that was."""
+    found: dict[Address, Live] = {}
+    notes: list[str] = []
+    for address, resource in live.items():
+        if resource.unmanaged:
+            own = declared[address].attributes if address in declared else {}
+            resource = replace(resource, attributes={**resource.attributes, **{n: own[n] for n in resource.unmanaged if n in own}})
+            if missing := [n for n in kinds.of(address).required if n in resource.unmanaged and n not in resource.attributes]:
+                notes.append(f"{address} is left out: its {missing[0]} is {resource.unmanaged[missing[0]]}, which a config cannot say")
+                continue
+        found[address] = resource
+    return found, tuple(notes)
 
 
 def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, TargetConfig]) -> dict[str, Tree]:

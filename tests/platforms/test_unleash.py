@@ -483,6 +483,22 @@ def test_the_flags_of_a_workspace_for_flagd(company: tuple[Path, Unleash]) -> No
         assert list(some["flags"]) == ["beta-dashboard"]
 
 
+def test_what_no_config_could_say_is_not_exported(company: tuple[Path, Unleash], tmp_path: Path) -> None:
+    folder, fake = company
+    app.apply(options(folder, fake))
+    why = "its value is on for some only: flexibleRollout with 25 %, which a config cannot say"
+    words = f"feature_value/shop/smart-search is left out: {why}"
+    printed = app.export(options(folder, fake))
+    assert printed.notes == (words,)
+    apart = tmp_path / "apart"
+    assert app.export(options(folder, fake), into=apart).notes == (words,)
+    assert "smart-search" not in (apart / "workspaces" / "shop.yaml").read_text()
+    assert app.validate(app.Options(apart, today=hands.TODAY)).diagnostics == ()
+    before = (folder / "company.yaml").read_text()
+    again = app.export(options(folder, fake), into=folder)
+    assert (again.files, (folder / "company.yaml").read_text()) == ({}, before)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code", "says"),
     [
