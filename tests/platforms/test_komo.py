@@ -140,7 +140,7 @@ def test_a_name_against_the_convention_is_advice_with_the_name_to_write(komo: ap
     ]
     [found] = [d for d in valid.diagnostics if d.code == "ORG416"]
     assert found.detail == "name: X - US - Staging"
-    assert str(found.source).endswith(":40:5")
+    assert str(found.source).endswith(":41:5")
 
 
 def named(attributes: Attributes, **options: Any) -> list[Finding]:

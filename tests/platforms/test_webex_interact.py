@@ -11,8 +11,11 @@ from orgform import app
 from orgform.codec import replace
 from orgform.errors import ConfigInvalid
 from orgform.kinds import load_kinds
+from orgform.model import Address, Base, Desired, Live
+from orgform.planning import PlanInputs, TargetState, make_plan
+from orgform.planning.inverse import Inverse, Step, Today
 from orgform.providers import find_spec
-from orgform.providers.base import TargetContext
+from orgform.providers.base import Capabilities, KindCapability, TargetContext
 from tests.platforms.hands import LATER, TODAY, asked, changed, done, example, step, warnings, written
 
 FIRST = "transfer/2026-11-launch-us"
@@ -65,6 +68,22 @@ def test_a_transfer_that_was_done_is_not_done_otherwise_nor_taken_back(interact:
     file.write_text(text.replace("amount: 5000", "amount: 500"))
     assert FIRST not in {a for _, a in asked(app.plan(replace(interact, today=LATER)))}
     assert not [s for s in asked(app.plan(interact, destroy=True)) if s[1].startswith("transfer/")]
+
+
+def test_a_platform_that_does_transfers_by_its_api_does_each_once_and_no_undo_takes_it_back() -> None:
+    kinds, address, made = load_kinds(), Address(FIRST), {"to": "us", "amount": 500}
+    by_api = Capabilities(kinds={"transfer": KindCapability()})
+    state = TargetState("bank", "bank:acme", frozenset({"transfer"}), capabilities=by_api)
+    inputs = PlanInputs(desired={address: Desired(made)}, live={}, targets={"bank": state}, base={})
+    [change] = make_plan(inputs, kinds).changes
+    assert (change.action, change.undo, change.loses) == ("create", "irreversible", ("it is done once and never taken back",))
+    gone = make_plan(replace(inputs, base={address: Base(made)}), kinds)
+    assert (gone.changes, gone.manual_steps, gone.ledger.forget) == ((), (), ())
+    there = {address: Live(made)}
+    today = Today(there, {address: Base(made)}, {}, lambda a: False, lambda a: False, frozenset({"transfer"}))
+    undone = Inverse([Step(change)], today, kinds)
+    assert undone.wanted == {}
+    assert undone.left[address].why == "it is done once and never taken back"
 
 
 def test_another_transfer_has_an_id_of_its_own(interact: app.Options) -> None:

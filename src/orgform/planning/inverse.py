@@ -15,7 +15,7 @@ from orgform.codec import Struct
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of
 from orgform.planning.diff import merge_patch, patched, project, same
-from orgform.planning.reverse import SECRET_UNKNOWN, lost_by_delete
+from orgform.planning.reverse import DONE_ONCE, SECRET_UNKNOWN, lost_by_delete
 from orgform.planning.scope import relabel, stages
 
 CHANGED_SINCE = "changed-since"
@@ -80,6 +80,9 @@ class Inverse:
         self.not_done = 0
         steps = self._under_todays_names(list(steps))
         for step in steps:
+            if kinds.of(step.change.address).once:
+                self._leave(step, DONE_ONCE)
+                continue
             self._rename_back(step)
             {"create": self._take_out, "update": self._put_back, "delete": self._bring_back}[step.change.action](step)
         self._keep_together()

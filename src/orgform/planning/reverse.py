@@ -13,6 +13,7 @@ from orgform.model import Address, Change, Live, kind_of
 from orgform.planning.scope import TargetState
 from orgform.providers.base import KindCapability
 
+DONE_ONCE = "it is done once and never taken back"
 SECRET_UNKNOWN = "its earlier value is a secret that nobody kept"  # noqa: S105 - a sentence
 NAMED = 5  # of many resources, so many are named
 _INVERSE = {"create": "delete", "update": "update", "delete": "create"}
@@ -28,6 +29,8 @@ def labelled(changes: Sequence[Change], targets: Mapping[str, TargetState], live
 def _labelled(change: Change, target: TargetState, live: Live | None, swept: Sequence[Address], kind: Kind) -> Change:
     can = target.capabilities.of(kind.name)
     inverse = _INVERSE[change.action]
+    if kind.once:
+        return replace(change, undo="irreversible", loses=(DONE_ONCE,))
     if can is None or not (getattr(can, inverse) == "api" or (inverse == "update" and _any_by_api(change, can))):
         return replace(change, undo="irreversible", loses=(f"{target.provider} has no API to {inverse} it again",))
     loses = change.loses
