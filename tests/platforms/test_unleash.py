@@ -321,7 +321,8 @@ def test_what_was_done_to_somebody_meanwhile(fake: Unleash, unleash: Provider) -
 
 
 def test_an_address_that_unleash_refuses_is_failed_with_its_words(unleash: Provider) -> None:
-    assert done(unleash, "create", "member/eve@acme.example", role="viewer").status == "failed"
+    refused = done(unleash, "create", "member/eve@acme.example", role="viewer")
+    assert (refused.status, "must be a valid email" in refused.detail) == ("failed", True)
 
 
 def test_more_users_than_a_minute_takes_are_waited_for() -> None:
@@ -341,6 +342,17 @@ def test_welcome_mails_can_be_left_out(fake: Unleash) -> None:
         with closing(opened(fake, welcome_mail=mails)) as provider:
             done(provider, "create", f"member/{mails}@acme.com".lower(), role="viewer")
     assert fake.mails == ["true@acme.com"]
+
+
+def test_an_unleash_below_a_path_is_asked_there() -> None:
+    class Hosted(Unleash):
+        base_path = "/acme"
+
+    with Hosted().running() as fake, closing(opened(fake)) as provider:
+        fake.add("beta", on=["production"])
+        assert provider.system == fake.url
+        assert read(provider, "feature_value").resources[ON_X].attributes == {"value": True}
+        assert {e.call.path.split("/")[1] for e in fake.exchanges} == {"acme"}
 
 
 # Tokens

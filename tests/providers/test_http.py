@@ -123,6 +123,13 @@ def test_what_will_not_pass_is_not_tried_again(status: int) -> None:
         (b'{"error": "nope"}', ": nope"),
         (b'{"error": {"deep": 1}, "title": "Bad"}', ": Bad"),
         (b'{"error": {"message": "inside"}}', ": inside"),
+        (
+            b'{"message": "see details", "details": [{"message": "a"}, {"message": "b"}, {"message": "a"}, {"x": 1}, 7]}',
+            ": a; b; see details",
+        ),
+        (b'{"message": "bad: name taken", "details": [{"message": "name taken"}]}', ": bad: name taken"),
+        (b'{"message": "bad", "details": {"name": "taken"}}', ": bad"),
+        (b'{"details": [{"message": "only there"}]}', ": only there"),
         (b'{"_error": {"status": 400, "title": "Bad request", "message": "no such team"}}', ": no such team"),
         (b'{"_error": {"status": 400, "title": "Bad request"}}', ": Bad request"),
         (b'{"detail": 5}', ""),

@@ -109,6 +109,7 @@ class _Problem(Struct):
     error: Any = None
     scim_type: Any = field(name="scimType", default=None)
     inner: Any = field(name="_error", default=None)
+    details: Any = None
 
 
 class Session:
@@ -492,6 +493,9 @@ def _said(content: bytes) -> tuple[str, str]:
     nested = [w for inner in (problem.error, problem.inner) if isinstance(inner, dict) for w in map(inner.get, ("message", "title"))]
     words = (problem.detail, problem.message, problem.error, *nested, problem.title)
     sentence = next((w for w in words if isinstance(w, str) and w), "")
+    # Some say the very thing in a list beside, and in the message that it is there.
+    listed = (d.get("message") for d in (problem.details if isinstance(problem.details, list) else ()) if isinstance(d, dict))
+    sentence = "; ".join(dict.fromkeys([*(w for w in listed if isinstance(w, str) and w and w not in sentence), *filter(None, [sentence])]))
     code = next((c for c in (problem.code, problem.scim_type) if isinstance(c, str)), "")
     return code, redact("".join(c for c in redact(sentence) if c.isprintable()))[:500]
 
