@@ -133,6 +133,15 @@ def test_an_organization_admin_cannot_be_less_in_a_workspace(acme: app.Options) 
     ]
 
 
+def test_where_nothing_reads_people_an_admins_membership_is_advised_against(acme: app.Options) -> None:
+    changed(acme.folder, "members: {li@acme.com: admin}", "members: {li@acme.com: admin, olu@acme.com: admin}")
+    assert warnings(app.validate(acme).diagnostics) == []
+    changed(acme.folder, "    people_csv: people.csv\n", "")
+    assert warnings(app.validate(acme).diagnostics) == [
+        "ORG416 olu@acme.com is an organization Admin, and so an Admin of brand-y by itself: a step for it has nothing to do"
+    ]
+
+
 def test_a_role_of_the_organization_is_read_back_and_changed_by_hand(fake: VidMob, acme: app.Options) -> None:
     fake.people["bob@acme.com"]["role"] = "Admin"
     download(fake, acme)

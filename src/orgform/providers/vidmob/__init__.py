@@ -157,6 +157,9 @@ def _check(declared: Declared) -> Iterator[Finding]:
             if person in admins and role != "Admin":
                 what = f"{person} is an organization Admin, and so an Admin of {workspace} by itself, not {role}"
                 yield Finding(address, what, "take this one out, or make the person's role at the company another one", ("role",))
+            elif person in admins and not declared.options.get("people_csv"):
+                what = f"{person} is an organization Admin, and so an Admin of {workspace} by itself: a step for it has nothing to do"
+                yield Finding(address, what, "take it out", advice=True)
 
 
 spec = ProviderSpec(
