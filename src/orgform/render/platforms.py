@@ -40,12 +40,19 @@ def facts(spec: Doc) -> list[str]:
 
 
 def _paging(spec: Doc) -> Iterator[str]:
+    if not _any_api(spec.get("kinds") or {}):
+        return
     batch, page = spec.get("batch") or 1, spec.get("page")
     writes = f"writes {batch:,} a call" if batch > 1 else "writes one by one"
     if page and spec.get("paging") == "none":
         yield f"reads without pages, {writes}"
     elif page:
         yield f"reads {page:,} a page{_PAGING.get(str(spec.get('paging')), '')}, {writes}"
+
+
+def _any_api(kinds: Doc) -> bool:
+    """Whether an API does anything there."""
+    return any(_any(kinds, verb) for verb in VERBS)
 
 
 def _rates(spec: Doc) -> Iterator[str]:

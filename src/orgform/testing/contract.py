@@ -44,11 +44,12 @@ from orgform.testing.subjects import (
     only,
     open_provider,
     reads,
+    without_api,
     write,
 )
 from orgform.testing.underfaults import makes_nothing_twice, reads_right_or_says_so_under_faults, writes_what_it_says_under_faults
 
-__all__ = ["CHECKS", "Check", "Sample", "Subject", "checks", "of", "open_provider", "run"]
+__all__ = ["CHECKS", "Check", "Sample", "Subject", "checks", "of", "open_provider", "run", "without_api"]
 
 Check = Callable[[Subject], None]
 

@@ -32,10 +32,10 @@ def gives_what_its_kinds_allow(subject: Subject) -> None:
 
 def maps_roles_both_ways(subject: Subject) -> None:
     """Every role of the platform has one name in a config, which stands for it again."""
-    if subject.platform is None:
+    spec = subject.spec
+    if spec is None:
         return
-    spec = subject.platform.spec
-    roles = RoleNames(spec.roles, subject.platform.roles)
+    roles = RoleNames(spec.roles, subject.platform.roles if subject.platform else {})
     for scope in sorted({*spec.roles.names, *spec.roles.usual}):
         closed = spec.roles.names.get(scope, ())
         for ours, theirs in sorted(roles.known(scope).items()):

@@ -63,6 +63,7 @@ class Subject(Struct, frozen=True):
     `behind(rules)` opens the same live system behind a fault proxy (`testing.faults`) with these rules, with a short `max_wait`.
     `reset` puts the live system back; without it a check deletes what it made. `platform`: what `of` knows besides. `blind`: faults of
     `testing.catalogue`, by name, that nobody can tell from a right answer there: a platform that says nowhere how many there are.
+    `spec`: the declaration, for checks that are about it alone.
     """
 
     open: Open
@@ -76,6 +77,12 @@ class Subject(Struct, frozen=True):
     reset: Callable[[], None] | None = None
     platform: Platform | None = None
     blind: frozenset[str] = frozenset()
+    spec: ProviderSpec | None = None
+
+
+def without_api(spec: ProviderSpec, options: Mapping[str, Any]) -> Subject:
+    """A subject of a platform that has no API: nothing is read or written, and everything is refused."""
+    return Subject(lambda: closing(open_provider(spec, options)), load_kinds(), spec=spec)
 
 
 def of(
@@ -117,6 +124,7 @@ def of(
         reset=lambda: fake.restore(start),
         platform=Platform(spec, fake, options, paging, secrets or {}, roles or {}, taken),
         blind=frozenset(blind),
+        spec=spec,
     )
 
 
