@@ -151,7 +151,7 @@ class Findings:
 
     def _theirs(self, address: Address) -> Iterable[Diagnostic]:
         """What people set up as no config could say it: told where the config, or what was applied, is about it."""
-        live, want, known = (state.get(address) for state in (self.scope.live, self.scope.desired, self.scope.base))
+        live, want, known = self.scope.live.get(address), self.scope.desired.get(address), self.scope.base.get(address)
         named = {**(known.attributes if known else {}), **(want.attributes if want else {})}
         for name, words in sorted(live.unmanaged.items()) if live else ():
             if name in named:
