@@ -295,7 +295,7 @@ def test_target_without_kinds_takes_what_its_platform_has(tmp_path: Path) -> Non
     text = GOOD.replace("provider: local, database: acme.db", "provider: closed, url: x, rate: 3")
     found = told(refused(tmp_path, text.replace("campaigns.write", "contacts.read")))
     assert {code for code, _ in found} == {"ORG410"}, "groups, features: no such thing there; company, domains and roles are words"
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 def test_reason_is_advised(tmp_path: Path) -> None:
