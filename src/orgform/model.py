@@ -165,7 +165,8 @@ class Change(Struct, frozen=True):
 
 class ManualStep(Struct, frozen=True):
     """What people do, since no API does it. `values`: what to enter, under the platform's own words; `now`: what of it is there, where it
-    is another; `before`/`after`/`fields` as in a change. `where`: the way through the platform's pages; `who` may do it, `why` it is theirs to do, `note` what to mind.
+    is another; `before`/`after`/`fields` as in a change. `where`: the way through the platform's pages; `who` may do it, `why` it is theirs
+    to do, `note` what to mind.
 
     `verify` says how it will be checked; `command` is the attestation where nothing can read it back, else empty. `waits_for`: what of
     this plan comes first.

@@ -43,7 +43,8 @@ def inboxes() -> front.Front:
 @pytest.fixture
 def systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systems]:
     monkeypatch.setenv("ORGFORM_CACHE", str(tmp_path / "cache"))
-    fakes = (directory(), inboxes(), unleash.Unleash(), stanna.Stanna({i: stanna.workspace(i, i) for i in ("acme.example", "lab.acme.example")}))
+    settings = {i: stanna.workspace(i, i) for i in ("acme.example", "lab.acme.example")}
+    fakes = (directory(), inboxes(), unleash.Unleash(), stanna.Stanna(settings))
     tokens = {"SCIM": "scim-token", "FRONT": front.TOKEN, "UNLEASH": unleash.ADMIN, "STANNA": stanna.KEY, "STANNA_LAB": stanna.KEY}
     for name, token in tokens.items():
         monkeypatch.setenv(f"{name}_TOKEN", token)

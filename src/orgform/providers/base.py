@@ -31,8 +31,8 @@ ResultStatus = Literal["done", "stale", "failed", "unknown"]
 
 class Guide(Struct, frozen=True):
     """How people do by hand what an API cannot. `where`: the way through the platform's pages; `who` may do it; `why` it cannot be done
-    for them; `note`: what to mind. `labels`: attribute, own key or kind of the parent -> what the platform's form calls it. `whole`: an update
-    enters everything anew, not only what is another."""
+    for them; `note`: what to mind. `labels`: attribute, own key or kind of the parent -> what the platform's form calls it. `whole`: an
+    update enters everything anew, not only what is another."""
 
     where: str
     who: str = ""
