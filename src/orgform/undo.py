@@ -35,9 +35,9 @@ from orgform.planning import PlanInputs, make_plan
 from orgform.planning.diff import patched
 from orgform.planning.findings import BELIEVABLY_LOST
 from orgform.planning.inverse import CHANGED_SINCE, Inverse, LaterChange, Step, Today, Wanted, name_after, renamed
-from orgform.planning.scope import matches
+from orgform.planning.scope import TargetState, matches
 from orgform.preconditions import ALREADY
-from orgform.providers.base import Event
+from orgform.providers.base import Event, KindCapability
 from orgform.running import MOST_ATTRIBUTED, Known, check_allowed, inputs_of
 from orgform.targets import OpenTarget, Snapshot
 
@@ -169,7 +169,7 @@ def _inverse(
     unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items()}
     unread |= _lost(base, snapshot.live, {kind_of(step.change.address) for step in steps})
     today = Today(
-        snapshot.live,
+        _planned(snapshot.live, inputs.targets.values()),
         base,
         later,
         allowed=lambda address: matches(address, globs),
@@ -193,6 +193,16 @@ def _inverse(
         diagnostics=(),
     )
     return inverse, inputs
+
+
+def _planned(live: Mapping[Address, Live], targets: Iterable[TargetState]) -> Mapping[Address, Live]:
+    """Without attributes that stay in the config, which no run ever sets: a platform may show what they come to there."""
+    reach = {kind: can for t in targets for kind in t.kinds if (can := t.capabilities.of(kind)) and "config" in can.fields.values()}
+
+    def cut(resource: Live, can: KindCapability) -> Live:
+        return replace(resource, attributes={n: v for n, v in resource.attributes.items() if can.fields.get(n) != "config"})
+
+    return {a: cut(r, reach[kind_of(a)]) if kind_of(a) in reach else r for a, r in live.items()} if reach else live
 
 
 def _lost(base: Mapping[Address, Base], live: Mapping[Address, Live], kinds: set[str]) -> dict[str, str]:

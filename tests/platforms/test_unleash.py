@@ -495,6 +495,17 @@ def test_the_flags_of_a_workspace_for_flagd(company: tuple[Path, Unleash]) -> No
         assert list(some["flags"]) == ["beta-dashboard"]
 
 
+def test_a_run_can_be_taken_back_but_for_what_people_changed_since(company: tuple[Path, Unleash]) -> None:
+    folder, fake = company
+    _, report = app.apply(options(folder, fake))
+    fake.flags["one-click-checkout"]["environments"]["development"]["strategies"][0]["parameters"]["rollout"] = "10"
+    made = app.plan_undo(options(folder, fake), report.run)
+    assert made.undoes is not None
+    left = {str(one.address) for one in made.undoes.left if one.target == "unleash"}
+    assert left == {"feature_value/shop-staging/one-click-checkout", "feature/one-click-checkout"}
+    assert {"feature_value/shop/one-click-checkout", "feature_value/shop/beta-dashboard"} <= {str(c.address) for c in made.changes}
+
+
 def test_what_no_config_could_say_is_not_exported(company: tuple[Path, Unleash], tmp_path: Path) -> None:
     folder, fake = company
     app.apply(options(folder, fake))
