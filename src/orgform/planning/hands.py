@@ -70,10 +70,11 @@ def parted(
     if all(d.hand is None for d in divided):
         return Parted(tuple(ordered))
     waits = _waits(ordered, kinds)
-    held = _held(divided, waits)
+    unopened = _unopened(ordered, divided, kinds)
+    held = _held(divided, waits, unopened)
     changes, waiting, steps, patch = [], [], [], {}
     for index, division in enumerate(divided):
-        needs = tuple(sorted({ordered[i].address for i in waits[index] if i in held}))
+        needs = tuple(sorted({*(ordered[i].address for i in waits[index] if i in held), *unopened.get(index, ())}))
         if division.api and needs:
             waiting.append(Waiting(division.api, needs))
         elif division.api:
@@ -133,13 +134,27 @@ def _waits(ordered: Sequence[Change], kinds: Kinds) -> list[frozenset[int]]:
     return [must | frozenset(finish) for (must, _), finish in zip(needs, references.finish, strict=True)]
 
 
-def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]]) -> frozenset[int]:
+def _unopened(ordered: Sequence[Change], divided: Sequence[Divided], kinds: Kinds) -> dict[int, set[Address]]:
+    """What would close a place before people opened it: it needs (`Change.needs`) a change of which the API does a part, and people give
+    the access."""
+    by_people = {c.address for c, d in zip(ordered, divided, strict=True) if d.api and d.hand and _decides(d.hand, kinds.of(c.address))}
+    needs = ((i, by_people.intersection(c.needs)) for i, c in enumerate(ordered) if kinds.of(c.address).access)
+    return {index: found for index, found in needs if found}
+
+
+def _decides(change: Change, kind: Kind) -> bool:
+    """Whether it sets something by which its kind takes part in access."""
+    words = {word.partition(".")[0] for word in kind.access.values() if isinstance(word, str)}
+    return not words.isdisjoint(_names(change))
+
+
+def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]], unopened: Collection[int]) -> frozenset[int]:
     """Changes that are not done by this plan: steps, and whatever waits for one, however far down."""
     followers: dict[int, list[int]] = {}
     for index, earlier in enumerate(waits):
         for other in earlier:
             followers.setdefault(other, []).append(index)
-    held = {i for i, d in enumerate(divided) if d.hand and not d.api}
+    held = {i for i, d in enumerate(divided) if d.hand and not d.api} | set(unopened)
     queue = list(held)
     while queue:
         for follower in followers.get(queue.pop(), ()):
