@@ -187,19 +187,18 @@ class Known(Struct, frozen=True):
 
 
 def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds, moved: Sequence[Move]) -> Known:
-    from orgform.attested import applied
+    from orgform.attested import applied, readable
 
-    found = {
-        name: (applied(base, target, ledger, moved), revision)
-        for name, target in targets.items()
-        for base, revision in (ledger.base(target.key),)
-    }
-    known = {name: _claimed(base, targets[name].kinds, kinds) for name, (base, _) in found.items() if base is not None}
+    found = {name: ledger.base(target.key) for name, target in targets.items()}
+    with_words = {name: applied(found[name][0], target, ledger, moved) for name, target in targets.items()}
+    known = {name: _claimed(base, targets[name].kinds, kinds) for name, base in with_words.items() if base is not None}
     if not known:
         return Known()
+    # Words tell of what they are about, and of nothing that is read: of that nothing was applied yet.
+    based = frozenset(name for name in known if found[name][0] is not None or not readable({name: targets[name]}))
     revisions = [str(found[name][1]) if len(targets) == 1 else f"{name}:{found[name][1]}" for name in sorted(known)]
     merged = next(iter(known.values())) if len(known) == 1 else {a: b for base in known.values() for a, b in base.items()}
-    return Known(merged, PlanBase("ledger", ",".join(revisions)), frozenset(known))
+    return Known(merged, PlanBase("ledger", ",".join(revisions)), based)
 
 
 def _claimed(base: dict[Address, Base], claimed: frozenset[str], kinds: Kinds) -> dict[Address, Base]:

@@ -268,3 +268,22 @@ def test_an_export_leaves_what_no_read_shows_as_it_is_written(tmp_path: Path) ->
         done = orgform(folder, "export", "--into", ".", **env)
     assert done.returncode == 0, done.stderr
     assert (folder / "company.yaml").read_text() == before
+
+
+def test_a_word_tells_nothing_of_what_is_read(tmp_path: Path) -> None:
+    """Nothing was applied yet, so an authoritative kind is not cleared out for what somebody said of another one."""
+    folder = example("vidmob", tmp_path)
+    with (folder / "company.yaml").open("a") as file:
+        file.write("policy: {authoritative: [workspace, membership]}\n")
+    changed(folder, "\n  brand-z:\n    name: Brand Z\n    members: {bob@acme.com: member}", "")
+    with vidmob.example().running() as fake:
+        fake.add_workspace("Brand Old")
+        env = {
+            "VIDMOB_TOKEN": vidmob.KEY,
+            "ORGFORM_VAR_url": fake.url,
+            "ORGFORM_ALLOW_TARGETS": f"vidmob={fake.url.removesuffix('/v1')}",
+        }
+        assert orgform(folder, "attest", "ad_account/*", "--by", ME, **env).returncode == 0
+        plan = planned(folder, **env)
+    assert [d["code"] for d in plan["diagnostics"] if d["code"] == "ORG501"] == ["ORG501"]
+    assert [s["address"] for s in plan["manual_steps"] if s["action"] == "delete"] == []

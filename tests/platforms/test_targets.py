@@ -149,6 +149,27 @@ def test_an_apply_does_the_others_and_then_the_rest(company: Company) -> None:
     assert company.plan()[1]["changes"] == []
 
 
+def test_a_target_that_was_not_read_is_not_known_as_applied(company: Company, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was never applied there has no base: an authoritative kind must not be emptied by the first plan that sees it."""
+    other = tmp_path_factory.mktemp("other")
+    text = CONFIG.replace("bob@acme.com", "zoe@acme.com")
+    (other / "company.yaml").write_text(text.format(home=company.home.url, people=company.people.url))
+    there = Options(other, targets=("people",), allow=("deletes:*", "company-admins:*", "own-access:*"))
+    app.apply(there)
+    company.write(CONFIG + "policy: {{authoritative: [member]}}\n")
+    company.fail()
+    code = company.run("apply", "--yes").returncode
+    company.proxy.rules = ()
+    made = company.plan()[1]
+    app.apply(there, destroy=True)
+    assert code == 6
+    assert [d["summary"] for d in made["diagnostics"] if d["code"] == "ORG501"] == [
+        "nothing is known of what was applied to people before, so nothing is deleted there"
+    ]
+    assert [c["address"] for c in made["changes"]] == ["member/bob@acme.com"]
+    assert "member/zoe@acme.com" in [u["address"] for u in made["unmanaged"]]
+
+
 def test_a_server_that_is_not_there(company: Company, tmp_path: Path) -> None:
     with running_server(tmp_path / "gone.db") as gone:
         url = gone.url

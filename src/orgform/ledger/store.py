@@ -214,6 +214,7 @@ class RunRecorder:
         self._claims = {**claims, **{kind_of(c.address): c.target for c in plan.changes}}
         self._positions = {(c.address, c.action): n for n, c in enumerate(plan.changes)}
         self._protected = frozenset(plan.ledger.protect)
+        self._unread = frozenset(name for name, target in plan.targets.items() if target.problem)
         self._touched: set[str] = set()
         self._noted = noted
         self._reached: set[str] = set()
@@ -238,7 +239,7 @@ class RunRecorder:
         renames = {(c.moved_from, c.address) for c in self._plan.changes}
         self._reached |= {self._target_of(address) for address in ledger.remember}
         with _so_far("nothing was done"), self._writing() as connection:
-            self._touch(connection, self._systems.values())
+            self._touch(connection, (system for name, system in self._systems.items() if name not in self._unread))
             self._put(connection, ledger.remember)
             self._put(connection, self._patched(connection, ledger.patch.keys() - {c.address for c in self._plan.changes}))
             self._drop(connection, ledger.forget)

@@ -88,10 +88,11 @@ class Findings:
             self.changes.append(left)
 
     def _may_go(self, kind: Kind, triple: Triple) -> bool:
-        """Whether something that the config does not have may be deleted: what base knows, or all of an authoritative kind."""
-        ours = triple.base is not None or (kind.name in self.inputs.policy.authoritative and not self.inputs.destroy)
+        """Whether something that the config does not have may be deleted: what base knows, or all of an authoritative kind where something
+        was applied before."""
         based = self.inputs.base is not None and self.inputs.targets[self.scope.target_of[kind.name]].based
-        return ours and triple.live is not None and based and kind.name not in self.unread and not kind.facet_of
+        ours = triple.base is not None or (based and kind.name in self.inputs.policy.authoritative and not self.inputs.destroy)
+        return ours and triple.live is not None and kind.name not in self.unread and not kind.facet_of
 
     def _mere_rename(self, address: Address, triple: Triple, kind: Kind) -> Difference:
         desired = triple.desired or {}
@@ -221,8 +222,10 @@ class Findings:
         forget = {a for a in self.forget if self.in_sight(a)}
         if self.inputs.base is not None and self.scope.base is not self.inputs.base and not self.scope.renames:
             changed = {c.address for c in changes}
-            remember |= {a: b for a, b in self.scope.base.items() if a not in self.inputs.base and a not in changed and a not in remember}
-            forget |= self.inputs.base.keys() - self.scope.base.keys()
+            read = self.scope.target_of.keys() - self.unread.keys()  # of the rest nobody knows by which name it goes now
+            new = {a: b for a, b in self.scope.base.items() if a not in self.inputs.base and kind_of(a) in read}
+            remember |= {a: b for a, b in new.items() if a not in changed and a not in remember}
+            forget |= {a for a in self.inputs.base.keys() - self.scope.base.keys() if kind_of(a) in read}
         remember = {a: b for a, b in remember.items() if a not in forget}
         return Remember(dict(sorted(remember.items())), tuple(sorted(forget)), self.scope.settled, self.protected(changes, deleted=False))
 
