@@ -253,3 +253,18 @@ def test_what_was_skipped_for_one_reason_is_counted() -> None:
     assert "... and 990 more skipped for this reason; orgform history r1 --all shows all" in page
     assert "member/x@acme.com" in page
     assert len(page.splitlines()) < 40
+
+
+def test_an_apply_with_steps_left_does_not_say_that_nothing_is_to_do() -> None:
+    """Also where remarks are switched off, it is the last that a reader sees."""
+    doc = {"outcome": "nothing", "outcomes": [], "steps": 1}
+    assert tables.report(doc, color=False, width=80, quiet=True).splitlines()[0] == "Nothing to do by API; 1 step to do by hand."
+    assert tables.report({**doc, "steps": 0}, color=False, width=80).splitlines()[0] == "Nothing to do."
+
+
+def test_steps_and_words_are_counted_once_and_say_their_target() -> None:
+    page = html.plan(plans.doc(plans.everything()))
+    assert "Waiting for steps (1 change) <" in page
+    assert "Attested (1) <" in page
+    assert "<b>1</b>waiting" in page
+    assert '<code>workspace/brand-x-eu</code> <span class="note">in front</span>' in page

@@ -77,6 +77,7 @@ def report(screen: Screen, done: Report, made: Plan) -> None:
     if screen.format == "text":
         from orgform.render import text
 
+        doc["steps"] = len(made.manual_steps)
         return screen.result(text.report(doc, color=screen.color, width=screen.width, quiet=screen.quiet))
     return screen.result(_renderer(screen.format).report(doc, to_builtins(made)))
 

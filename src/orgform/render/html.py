@@ -110,20 +110,20 @@ def _lines(text: str) -> str:
 def _plan(doc: Doc) -> Iterator[str]:
     many = len(doc.get("targets") or {}) > 1
     yield f"<h1>{esc(summary(doc))}</h1>\n"
-    meta = [f"Target {', '.join(target_words(doc))}" if target_words(doc) else "", _against(doc)]
+    meta = [f"Target{'s' if many else ''} {', '.join(target_words(doc))}" if target_words(doc) else "", _against(doc)]
     yield f'<p class="meta">{esc("; ".join(filter(None, meta)))}. {esc(estimate(doc))}</p>\n'
     yield _counts(doc)
     yield from (_refused(g) for g in guards(doc, "refused"))
     yield from (_section(s, many) for s in sections(doc, PER_KIND))
     yield from _left(doc)
-    yield from _manual(doc)
+    yield from _manual(doc, many)
     yield from _access(doc)
     yield from _listed("Costs money", "", [f"{_address(c)} {esc(c.get('description', ''))}" for c in rows(doc, "costs")])
     yield from _listed("Unmanaged", "live, not in the config, left alone", [_address(u) for u in rows(doc, "unmanaged")])
     yield from _listed(
         "Worth knowing", "", [f"{_address(o)} {esc(o.get('attribute', ''))} {esc(_bare(o.get('value')))}" for o in rows(doc, "observed")]
     )
-    yield from _listed(steps.attested_heading(doc), steps.ATTESTED, list(map(esc, steps.attested(doc))))
+    yield from _told(steps.attested_heading(doc), steps.ATTESTED, steps.attested(doc))
     if found := rows(doc, "diagnostics"):
         yield _block(f"Remarks ({len(found)})", "", f"<pre>{_lines(frames.diagnostics(found, color=False, width=100))}</pre>", opened=True)
     passed = guards(doc, "passed")
@@ -132,7 +132,8 @@ def _plan(doc: Doc) -> Iterator[str]:
 
 def _counts(doc: Doc) -> str:
     numbers = doc.get("summary") or {}
-    cells = [(name, int(numbers.get(name) or 0)) for name in ("create", "update", "delete", "manual", "unmanaged")]
+    shown = ("create", "update", "delete", "manual", *(("waiting",) if numbers.get("waiting") else ()), "unmanaged")
+    cells = [(name, int(numbers.get(name) or 0)) for name in shown]
     return f'<div class="counts">{"".join(f"<div><b>{number:,}</b>{name}</div>" for name, number in cells)}</div>\n'
 
 
@@ -219,20 +220,21 @@ def _left_item(item: Doc) -> str:
     return f'<div class="change">{label}{_address(item)}{flag}{why}{table}{override}</div>'
 
 
-def _manual(doc: Doc) -> Iterator[str]:
+def _manual(doc: Doc, many: bool) -> Iterator[str]:
     found = steps.steps(doc)
     if found:
-        yield _block(steps.heading(doc), steps.NOTE, "".join(map(_step, found)), opened=True)
-    yield from _listed(steps.waiting_heading(doc), "an apply does them once the steps are done", list(map(esc, steps.waiting(doc))))
+        yield _block(steps.heading(doc), steps.NOTE, "".join(_step(step, many) for step in found), opened=True)
+    yield from _told(steps.waiting_heading(doc), "an apply does them once the steps are done", steps.waiting(doc))
 
 
-def _step(step: steps.Step) -> str:
+def _step(step: steps.Step, many: bool) -> str:
     listed = "".join(f"<tr><td>{esc(name)}</td><td>{esc(value)}</td></tr>" for name, value in step.values)
     table = f'<table class="v">{listed}</table>' if listed else ""
     facts = "".join(f'<div class="why">{esc(name)}: {esc(text)}</div>' for name, text in step.facts)
     command = f'<div class="why"><code>{esc(step.command)}</code></div>' if step.command else ""
     address = _address({"address": step.address, "target": step.target})
-    return f'<div class="change"><b>{step.number}. {esc(step.title)}</b> {address}{table}{facts}{command}</div>'
+    where = f' <span class="note">in {esc(step.target)}</span>' if many else ""
+    return f'<div class="change"><b>{step.number}. {esc(step.title)}</b> {address}{where}{table}{facts}{command}</div>'
 
 
 def _access(doc: Doc) -> Iterator[str]:
@@ -255,8 +257,17 @@ def _person(person: Person, style: str, sign: str) -> str:
 
 def _listed(title: str, note: str, items: Sequence[str]) -> Iterator[str]:
     if items:
-        body = f"<ul>{''.join(f'<li>{i}</li>' for i in items[:LISTED])}{_more(items)}</ul>"
-        yield _block(f"{title} ({len(items):,})", note, body, opened=False)
+        yield _block(f"{title} ({len(items):,})", note, _list(items), opened=False)
+
+
+def _told(heading: str, note: str, lines: Sequence[str]) -> Iterator[str]:
+    """Lines of text below a heading that has its own number."""
+    if lines:
+        yield _block(heading, note, _list(list(map(esc, lines))), opened=False)
+
+
+def _list(items: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{i}</li>' for i in items[:LISTED])}{_more(items)}</ul>"
 
 
 def _more(items: Sequence[Any], shown: int = LISTED) -> str:

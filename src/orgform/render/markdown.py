@@ -222,8 +222,10 @@ def _persons(listed: Sequence[Any], symbol: str, limit: int) -> tuple[str, ...]:
 def _steps(doc: Doc) -> Iterator[Block]:
     """A check-list."""
     lines: list[str] = []
+    many = len(doc.get("targets") or {}) > 1
     for step in steps.steps(doc):
-        lines.append(f"- [ ] **{step.number}. {words(step.title)}** {code(step.address)}")
+        where = f" in {words(step.target)}" if many else ""
+        lines.append(f"- [ ] **{step.number}. {words(step.title)}** {code(step.address)}{where}")
         lines += [f"  - {words(name)}: {code(value)}" for name, value in step.values]
         lines += [f"  - {words(name)}: {words(text)}" for name, text in step.facts]
         lines += [f"  - {code(step.command)}"] if step.command else []
@@ -253,7 +255,8 @@ def _marked(line: str) -> str:
 
 
 def _footer(doc: Doc) -> str:
-    parts = [f"Target {', '.join(target_words(doc))}." if target_words(doc) else ""]
+    targets = target_words(doc)
+    parts = [f"Target{'s' if len(targets) > 1 else ''} {', '.join(targets)}." if targets else ""]
     undone = undo_words(doc)
     compared = f"Compared with {base_words(doc)}." if base_words(doc) else ""
     parts.append(f"{'; '.join((f'Undoes {undone}', *undo_remarks(doc)))}." if undone else compared)

@@ -97,11 +97,15 @@ def not_done(outcomes: Sequence[Doc], paint: Paint, width: int, more: str) -> It
 def _sentence(doc: Doc) -> str:
     """What became of it as a whole, and how to go on. An undo is continued by an undo of the same run."""
     outcome, undoes = str(doc.get("outcome")), doc.get("undoes") or {}
+    if outcome == "nothing" and (by_hand := int(doc.get("steps") or 0)):
+        outcomes = {"nothing": f"Nothing to do by API; {count(by_hand, 'step')} to do by hand."}
+    else:
+        outcomes = UNDO_OUTCOMES if undoes else OUTCOMES
     if not undoes:
-        return OUTCOMES.get(outcome, "")
+        return outcomes.get(outcome, "")
     left = len(undoes.get("left") or ())
     kept = f" {count(left, 'change')} of the run {'was' if left == 1 else 'were'} left alone, see the plan." if left else ""
-    return f"{UNDO_OUTCOMES.get(outcome, '')}{kept}".replace("RUN", clean(undoes.get("run", ""))).strip()
+    return f"{outcomes.get(outcome, '')}{kept}".replace("RUN", clean(undoes.get("run", ""))).strip()
 
 
 def visible(done: Sequence[Doc]) -> list[Doc]:
