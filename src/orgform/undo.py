@@ -68,7 +68,7 @@ def plan_undo(
         raise _not_read(about, name, snapshot.failed[name])
     inverse, inputs = _inverse(options, config, targets, ledger, snapshot, steps, later, kinds)
     made = make_plan(replace(inputs, base_info=PlanBase(FROM_RUN + about.run, _revision(targets, ledger))), kinds)
-    left = _attributed(_in_sight(inverse.left.values(), options.only), later, targets)
+    left = _attributed(_in_sight(inverse.left.values(), options.only), about.run, later, targets)
     undoes = Undoes(
         about.run,
         about.started,
@@ -227,16 +227,17 @@ def _in_sight(left: Iterable[LeftAlone], only: tuple[str, ...]) -> list[LeftAlon
 
 
 def _attributed(
-    left: list[LeftAlone], later: Mapping[Address, list[LaterChange]], targets: Mapping[str, OpenTarget]
+    left: list[LeftAlone], run: str, later: Mapping[Address, list[LaterChange]], targets: Mapping[str, OpenTarget]
 ) -> tuple[LeftAlone, ...]:
-    """Who changed it since: a later run, as the ledger says, else whom the audit log names."""
+    """Who changed it since: a later run, as the ledger says, else whom the audit log names. What the run itself did is not since."""
     asked: dict[str, list[Address]] = {}
     for item in left:
         if not item.run:
             asked.setdefault(item.target, []).append(item.address)
     events: dict[Address, list[Event]] = {}
     for name, addresses in asked.items():
-        events |= targets[name].provider.events(addresses[:MOST_ATTRIBUTED])
+        found = targets[name].provider.events(addresses[:MOST_ATTRIBUTED])
+        events |= {a: [e for e in told if f"(run {run})" not in e.client] for a, told in found.items()}
     return tuple(replace(item, attribution=_by(item, later, events.get(item.address, []))) for item in left)
 
 

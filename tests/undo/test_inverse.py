@@ -19,8 +19,10 @@ KINDS = Kinds(
                 "x-kind": "hook",
                 "x-collection": "hooks",
                 "x-key": {"name": "name"},
+                "x-label": "name",
                 "properties": {
                     "url": {"type": "string"},
+                    "name": {"type": "string"},
                     "token": {"type": "string", "x-sensitive": True},
                     "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                 },
@@ -78,6 +80,23 @@ class TestSecrets:
         found = inverse(Step(change("create", None, {"url": "a", "token": "env:T"})), {"url": "a"})
         assert found.wanted[HOOK].desired is None
         assert found.left == {}
+
+
+class TestNames:
+    made = Step(change("create", None, {"url": "a"}))
+
+    def test_a_platform_calls_by_its_key_what_was_created_without_a_name(self) -> None:
+        found = inverse(self.made, {"url": "a", "name": "orders"})
+        assert (found.wanted[HOOK].desired, found.left) == (None, {})
+
+    def test_another_name_was_given_since(self) -> None:
+        (item,) = inverse(self.made, {"url": "a", "name": "Orders of the shop"}).left.values()
+        assert [(f.path, f.after, f.live) for f in item.fields] == [("name", None, "Orders of the shop")]
+
+    def test_a_name_that_the_run_wrote_is_told_from_the_key(self) -> None:
+        written = Step(change("create", None, {"url": "a", "name": "Shop"}))
+        (item,) = inverse(written, {"url": "a", "name": "orders"}).left.values()
+        assert [(f.path, f.after, f.live) for f in item.fields] == [("name", "Shop", "orders")]
 
 
 class TestPlatforms:

@@ -160,6 +160,8 @@ class TestCreates:
             why
             == "tag/west/t0, tag/west/t1, tag/west/t2, tag/west/t3, tag/west/t4 and 2 more would go with it, which the run did not create"
         )
+        assert plan.undoes
+        assert [item.attribution for item in plan.undoes.left] == [None], "that the run itself made it is nothing that somebody did since"
         plan, _ = company.undo(run, "changed-since:workspace/west")
         assert did(plan) == [("delete", "workspace/west")]
         (change,) = plan.changes

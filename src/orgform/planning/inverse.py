@@ -13,7 +13,7 @@ from typing import Any
 
 from orgform.codec import Struct
 from orgform.kinds import Kind, Kinds, Reference
-from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of
+from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of, parts_of
 from orgform.planning.diff import merge_patch, patched, project, same
 from orgform.planning.reverse import DONE_ONCE, SECRET_UNKNOWN, lost_by_delete
 from orgform.planning.scope import relabel, stages
@@ -126,7 +126,7 @@ class Inverse:
             self._settle(step, None)
             return
         made = change.after or _EMPTY
-        since = list(_set_since(made, _readable(live.attributes, made, kind), kind))
+        since = list(_set_since(change.address, made, _readable(live.attributes, made, kind), kind))
         if not step.sure and self._done_later(step):
             self.not_done += 1
             return
@@ -426,9 +426,11 @@ def _old_name(old: Address | None, renames: Mapping[Address, Address], kinds: Ki
     return None if old is None else name_after(old, {a: new for a, new in renames.items() if a != old}, kinds)
 
 
-def _set_since(made: Attributes, live: Attributes, kind: Kind) -> Iterator[LeftField]:
-    """What differs from how the run created it, or was set besides: what the platform sets by itself is no change."""
-    expected = {**kind.defaults, **_written(made)}
+def _set_since(address: Address, made: Attributes, live: Attributes, kind: Kind) -> Iterator[LeftField]:
+    """What differs from how the run created it, or was set besides: what the platform sets by itself is no change, and neither is that
+    it calls by its key what was created without a name."""
+    called = {kind.label: live[kind.label]} if kind.label and live.get(kind.label) == parts_of(address)[-1] else {}
+    expected = {**kind.defaults, **called, **_written(made)}
     for path, have, want in leaves({n: v for n, v in live.items() if n in kind.managed}, expected, kind):
         if path[0] in made or not same(have, None):
             yield LeftField(_dotted(path), None, want, have)
