@@ -39,12 +39,13 @@ def attest(
     by: str,
     evidence: str = "",
     expires: date | None = None,
+    destroy: bool = False,
     listen: Listener | None = None,
     confirm: Confirm | None = None,
 ) -> tuple[Attested, ...]:
     """Keeps in the ledger that these steps of today's plan were done, or that what was attested before still is so. `addresses`: also globs
     (`membership/brand-x-us/*`), for all steps that they name; `by`: the e-mail address of whoever says so; `expires`: the first day on
-    which it counts no more.
+    which it counts no more. `destroy`: the steps of the plan that deletes all that is managed.
 
     Raises `UsageError` for an address that no step is about, and for one whose step is read back by itself, and `GuardRefused` for what a
     guard refuses; then nothing is kept.
@@ -61,8 +62,8 @@ def attest(
         raise UsageError(f"--expires {end}: that is not after {given}", hint="a day in the future")
     config = load(options, load_kinds())
     with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        made = plan_now(options, config, targets, ledger, base=None, destroy=False, listen=listen)[0]
-        said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger)}
+        made = plan_now(options, config, targets, ledger, base=None, destroy=destroy, listen=listen)[0]
+        said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger, destroy=destroy)}
         _allowed(made, said)
         settle(targets, ledger, config.moved)
         for name in sorted({one.target for one in said.values()}):
@@ -91,11 +92,11 @@ class Said(NamedTuple):
     attributes: Attributes | None
 
 
-def _said(made: Plan, address: str, targets: Mapping[str, OpenTarget], ledger: Ledger) -> list[Said]:
+def _said(made: Plan, address: str, targets: Mapping[str, OpenTarget], ledger: Ledger, *, destroy: bool) -> list[Said]:
     steps = [s for s in made.manual_steps if s.address == address]
     if not steps and _GLOB.search(address):
         steps = [s for s in made.manual_steps if s.command and matches(s.address, (address,))]
-    if not steps and (renewed := _renewed(made, address, targets, ledger)):
+    if not steps and not destroy and (renewed := _renewed(made, address, targets, ledger)):
         return [renewed]
     if not steps:
         known = sorted(s.address for s in made.manual_steps if s.command)

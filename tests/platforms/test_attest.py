@@ -112,6 +112,20 @@ def test_one_wrong_address_of_several_keeps_none(komo: Path) -> None:
     assert planned(komo)["attested"] == []
 
 
+def test_what_was_deleted_with_all_the_rest_is_gone_and_not_there_for_longer(komo: Path) -> None:
+    attested(komo, "*")
+    words = ["--destroy", "--allow", "deletes:*", "--allow", "company-admins:*", "--allow", "workspace-admins:*"]
+    plan: dict[str, Any] = decode(orgform(komo, "plan", "--format", "json", *words).stdout.encode())
+    [step] = [s for s in plan["manual_steps"] if s["address"] == "site/brand-x-us/hub"]
+    assert (step["action"], step["command"]) == ("delete", "orgform attest site/brand-x-us/hub --by EMAIL --destroy")
+    done = orgform(komo, "attest", "site/brand-x-us/hub", "--by", ME, *words)
+    assert done.returncode == 0, done.stderr
+    left: dict[str, Any] = decode(orgform(komo, "plan", "--format", "json", *words).stdout.encode())
+    assert {s["address"] for s in plan["manual_steps"]} - {s["address"] for s in left["manual_steps"]} == {"site/brand-x-us/hub"}
+    again = orgform(komo, "attest", "site/brand-x-us/hub", "--by", ME, *words)
+    assert (again.returncode, "asks nobody to do site/brand-x-us/hub by hand" in " ".join(again.stderr.split())) == (64, True)
+
+
 def test_a_glob_stands_for_the_steps_that_it_names(komo: Path) -> None:
     attested(komo, "member/*", "membership/brand-x-us/*", "member/bob@acme.com")
     assert {w["address"] for w in planned(komo)["attested"]} == {

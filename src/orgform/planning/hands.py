@@ -61,10 +61,13 @@ def parted(
     kinds: Kinds,
     called: Callable[[Address], str] = key_of,
     ran_out: Collection[Address] = (),
+    *,
+    destroy: bool = False,
 ) -> Parted:
     """The ordered changes, parted. Steps stand in the plan's order; what needs a step that is not done waits for it.
 
-    `called`: what people call what a step happens in. `ran_out`: what was attested once, and is to be looked at again.
+    `called`: what people call what a step happens in. `ran_out`: what was attested once, and is to be looked at again. `destroy`: the
+    plan deletes all that is managed, and steps are attested in the same words.
     """
     divided = [_divided(c, kinds.of(c.address), targets[c.target]) for c in ordered]
     if all(d.hand is None for d in divided):
@@ -84,7 +87,7 @@ def parted(
         if division.hand:
             first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
             own = (division.api.address,) if division.api and division.api.action == "create" else ()
-            words = Words(kinds, targets[division.hand.target], called)
+            words = Words(kinds, targets[division.hand.target], called, " --destroy" if destroy else "")
             step = _step(division.hand, words, (*first, *own), again=division.hand.address in ran_out)
             steps.append(step)
     return Parted(tuple(changes), tuple(waiting), tuple(steps), patch)
@@ -165,10 +168,11 @@ def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]], unopened:
 
 
 class Words:
-    """What a step's values are called on the platform's pages. `called`: what people call a resource."""
+    """What a step's values are called on the platform's pages. `called`: what people call a resource; `flags`: of the command that attests
+    a step."""
 
-    def __init__(self, kinds: Kinds, target: TargetState, called: Callable[[Address], str]) -> None:
-        self.kinds, self.target, self.called = kinds, target, called
+    def __init__(self, kinds: Kinds, target: TargetState, called: Callable[[Address], str], flags: str = "") -> None:
+        self.kinds, self.target, self.called, self.flags = kinds, target, called, flags
 
     def of(self, attributes: Attributes, kind: Kind) -> Attributes:
         """With roles under the platform's names, and with the names of the places that they speak of."""
@@ -210,7 +214,7 @@ def _step(change: Change, words: Words, first: Iterable[Address], *, again: bool
         who=guide.who,
         why=guide.why or f"{title} has no API for that",
         note=guide.note,
-        command=f"orgform attest {shlex.quote(change.address)} --by EMAIL" if attested else "",
+        command=f"orgform attest {shlex.quote(change.address)} --by EMAIL{words.flags}" if attested else "",
         waits_for=tuple(dict.fromkeys(first)),
         because=change.because,
         risk=change.risk,

@@ -53,7 +53,9 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     judged = Judged(inputs, scope, named, kinds, depths)
     everything = ordered(judged.passage.marked(named), kinds, told, depths)
     facts = judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))
-    parts = parted(everything, inputs.targets, kinds, lambda address: _called(address, scope, kinds), findings.ran_out)
+    parts = parted(
+        everything, inputs.targets, kinds, lambda address: _called(address, scope, kinds), findings.ran_out, destroy=inputs.destroy
+    )
     changes = parts.changes
     counts = Counter(c.action for c in changes)
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]

@@ -15,8 +15,9 @@ from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, scree
 @click.option("--by", metavar="EMAIL", required=True, help="Who did it, or looked that it is done.")
 @click.option("--evidence", metavar="TEXT", default="", help="What shows it: a ticket, a link, a sentence.")
 @click.option("--expires", type=Day(), help="First day that it counts no more (180 days from now, if not given).")
+@click.option("--destroy", is_flag=True, help="Of the steps of `orgform plan --destroy`.")
 @common(*CONFIG, *LIVE, "today", "allow", "allow-destroy", *SCREEN, formats=("text", "json"))
-def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | None, **values: Any) -> int:
+def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | None, destroy: bool, **values: Any) -> int:
     """Say that a step of the plan was done by hand, where nothing can read it back.
 
     Plans show it as attested, never as verified, until it expires; what can be read back needs nobody's word. Kept in the ledger. A glob
@@ -30,7 +31,8 @@ def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | 
     paper = screen(values)
     with Watch(paper) as watch:
         confirm = secret_question(paper, watch)
-        words = app.attest(chosen(values), addresses, by=by, evidence=evidence, expires=expires, listen=watch, confirm=confirm)
+        options = chosen(values)
+        words = app.attest(options, addresses, by=by, evidence=evidence, expires=expires, destroy=destroy, listen=watch, confirm=confirm)
     if paper.format == "json":
         paper.result(encode_pretty({"format": "orgform.attested/1", "attested": to_builtins(words)}))
     else:
