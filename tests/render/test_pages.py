@@ -268,3 +268,18 @@ def test_steps_and_words_are_counted_once_and_say_their_target() -> None:
     assert "Attested (1) <" in page
     assert "<b>1</b>waiting" in page
     assert '<code>workspace/brand-x-eu</code> <span class="note">in front</span>' in page
+
+
+def test_steps_of_a_refused_plan_say_that_nobody_should_do_them_yet() -> None:
+    refused = plans.doc(plans.everything())
+    passed = {**refused, "guards": []}
+    for page in (text.plan(refused, color=False, width=200), markdown.plan(refused), html.plan(refused)):
+        assert "do none of it while a guard refuses" in page
+    assert "do none of it" not in text.plan(passed, color=False, width=200)
+
+
+def test_somebodys_word_is_not_called_the_live_system() -> None:
+    word = {"address": "role/lead", "target": "front", "by": "dana@acme.com", "given": "2026-11-01", "expires": "2027-04-30"}
+    assert view.summary({**plans.doc(plans.make()), "attested": [word]}) == (
+        "No changes: what can be read is as the config says, the rest by somebody's word."
+    )

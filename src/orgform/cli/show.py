@@ -83,7 +83,10 @@ def report(screen: Screen, done: Report, made: Plan) -> None:
 
 
 def after_undo(screen: Screen, done: Report, made: Plan) -> None:
-    """The config still asks for what was taken back: that is said where it will be seen."""
+    """The config still asks for what was taken back: that is said where it will be seen. Its own steps, too."""
+    steps = len(made.manual_steps)
+    if made.undoes and steps and done.outcome != "declined":
+        screen.note(f"{steps:,} step{'' if steps == 1 else 's'} of the undo {'is' if steps == 1 else 'are'} to do by hand: see the plan.")
     if made.undoes and any(outcome.status == "done" for outcome in done.outcomes):
         screen.note("Revert the commit, too: the config still asks for what was undone, and the next apply does it again.")
 
@@ -93,7 +96,7 @@ def after_apply(screen: Screen, done: Report, made: Plan) -> None:
     if done.outcome == "declined":
         return
     steps, waiting = len(made.manual_steps), len(made.waiting)
-    if steps:
+    if steps and not made.undoes:
         held = (
             f", and {waiting:,} change{'' if waiting == 1 else 's'} of the API wait{'s' if waiting == 1 else ''} for that"
             if waiting

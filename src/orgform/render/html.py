@@ -223,7 +223,7 @@ def _left_item(item: Doc) -> str:
 def _manual(doc: Doc, many: bool) -> Iterator[str]:
     found = steps.steps(doc)
     if found:
-        yield _block(steps.heading(doc), steps.NOTE, "".join(_step(step, many) for step in found), opened=True)
+        yield _block(steps.heading(doc), steps.note(doc), "".join(_step(step, many) for step in found), opened=True)
     yield from _told(steps.waiting_heading(doc), "an apply does them once the steps are done", steps.waiting(doc))
 
 

@@ -230,7 +230,7 @@ def _steps(doc: Doc) -> Iterator[Block]:
         lines += [f"  - {words(name)}: {words(text)}" for name, text in step.facts]
         lines += [f"  - {code(step.command)}"] if step.command else []
     if lines:
-        yield Block(f"### {words(steps.heading(doc))}\n", tuple(lines))
+        yield Block(f"### {words(steps.heading(doc))}: {words(steps.note(doc))}\n", tuple(lines))
 
 
 def _folded(title: str, lines: Sequence[str]) -> Iterator[Block]:

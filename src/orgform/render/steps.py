@@ -11,10 +11,11 @@ from typing import Any
 
 from orgform.codec import Struct
 from orgform.render.values import show
-from orgform.render.view import Doc, rows
+from orgform.render.view import Doc, guards, rows
 from orgform.render.words import clean, count, listing, noun
 
 NOTE = "no API does it"
+REFUSED = "no API does it; do none of it while a guard refuses"
 _OWN = "what the API makes of it"
 ATTESTED = "somebody's word, which nothing verifies"
 SINGLY = 5  # words given at once are told one by one up to here
@@ -105,6 +106,11 @@ def _words(told: str, addresses: Sequence[str]) -> list[str]:
 def heading(doc: Doc) -> str:
     """`To do by hand (2)`"""
     return f"To do by hand ({len(rows(doc, 'manual_steps')):,})"
+
+
+def note(doc: Doc) -> str:
+    """What a plan that a guard refuses would do to people, its steps would do, too."""
+    return REFUSED if guards(doc, "refused") else NOTE
 
 
 def waiting_heading(doc: Doc) -> str:

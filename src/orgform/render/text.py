@@ -214,7 +214,7 @@ class Page:
         found = steps.steps(doc)
         if not found:
             return
-        yield from self.title(steps.heading(doc), steps.NOTE)
+        yield from self.title(steps.heading(doc), steps.note(doc))
         for step in found:
             where = f"  [in {step.target}]" if self.many_targets else ""
             yield from hang(f"  {step.number}. ", f"{step.title}  {step.address}{where}", self.width)

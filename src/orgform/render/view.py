@@ -217,10 +217,11 @@ def summary(doc: Doc) -> str:
     tail = f" {unmanaged:,} unmanaged." if unmanaged else ""
     left = len(rows(doc.get("undoes") or {}, "left"))
     tail += f" {left:,} left alone." if left else ""
+    worded = ", the rest by somebody's word" if rows(doc, "attested") else ""
     if doc.get("undoes") and not (create or update or delete or manual):
         return f"Nothing to undo{': what the run did was changed since' if left else ''}.{tail}"
     if not (create or update or delete or manual):
-        return f"No changes: the live system is as the config says.{tail}"
+        return f"No changes: {'what can be read' if rows(doc, 'attested') else 'the live system'} is as the config says{worded}.{tail}"
     return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual{held}.{tail}"
 
 
