@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from orgform.codec import Struct
@@ -41,7 +42,8 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
     """Id -> key. `given`: key -> id or name, as the target's options say; `labels`: key -> name, as the config does.
 
     What was given by hand counts first, then an id that is the key itself, then the one name that is alike; all others get a slug of their
-    name, which may be the key of something in the config that is named otherwise now.
+    name, which may be the key of something in the config that is named otherwise now, and was not given to anything else. Of several that
+    fit one label none has its key: a delete of one must not find another.
     Raises `ReadFailed` where a given name fits several: nobody could tell which one was meant.
     """
     known = sorted(things, key=lambda t: t.id)
@@ -54,13 +56,17 @@ def keyed(things: Iterable[Thing], *, given: Mapping[str, str], labels: Mapping[
                 f"{len(fitting)} {what} are named {word!r} there: {ids}", hint=f"name `{key}` by its id in the target's options"
             )
         found.update((t.id, key) for t in fitting)
+    taken = set(found.values())
     for key, name in sorted(labels.items()):
-        if key not in found.values():
+        if key not in taken:
             free = [t for t in known if t.id not in found]
             fitting = [t for t in free if t.id == key] or [t for t in free if same_name(t.name, name)]
             if len(fitting) == 1:
                 found[fitting[0].id] = key
-    taken = set(found.values())
+            if fitting:
+                taken.add(key)
+    alike = Counter(slug(t.name) for t in known if t.id not in found)
+    taken |= {*given, *(key for key, count in alike.items() if count > 1 and key in labels)}
     for thing in known:
         if thing.id not in found:
             key = slug(thing.name)
