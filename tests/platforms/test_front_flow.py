@@ -111,6 +111,21 @@ def test_what_was_removed_from_the_config_is_removed_there(fake: front.Front, op
     assert app.plan(options).changes == ()
 
 
+def test_a_word_on_a_role_says_nothing_of_who_came_back(fake: front.Front, options: app.Options) -> None:
+    """Front lets them in with a role of its own: what was attested of the one who left is not theirs, and keeps nobody from locking out."""
+    app.apply(options)
+    app.attest(options, [SELF], by="alice@acme.example")
+    [alice] = [row["id"] for row in fake.of("tea") if row["email"] == "alice@acme.example"]
+    [operations] = [row["id"] for row in fake.of("tim") if row["name"] == "Customer operations"]
+    fake.members[operations].remove(alice)
+    made, report = app.apply(options)
+    assert [(o.address, o.status) for o in report.outcomes] == [(SELF, "done")]
+    assert SELF in [s.address for s in made.manual_steps]
+    again = app.plan(options)
+    assert SELF in [s.address for s in again.manual_steps]
+    assert SELF not in [word.address for word in again.attested]
+
+
 def test_an_inbox_that_is_taken_out_is_a_step(fake: front.Front, options: app.Options) -> None:
     app.apply(options)
     file = options.folder / "company.yaml"

@@ -233,6 +233,7 @@ class RunRecorder:
                     self._move(connection, change.moved_from, change.address)
             self._put(connection, self._bases(connection, done))
             self._drop(connection, [c.address for c in done if c.after is None])
+            self._unsay(connection, [(self._system_of(c.address), c.address) for c in done if c.action == "create"])
 
     def remember(self, ledger: Remember) -> None:
         """What the plan says of base besides its changes. A rename that is one of them is remembered when it is done, not before."""
@@ -252,7 +253,7 @@ class RunRecorder:
         left = [c for c in done if c.after is not None]
         if self._plan.undoes is None:
             parts = {c.address for c in left} & self._plan.ledger.patch.keys()  # the rest of these is done by hand
-            known = {a: self._known(connection, a) or Base({}, a in self._protected) for a in parts}
+            known = {a: Base(was.attributes if (was := self._known(connection, a)) else {}, a in self._protected) for a in parts}
             whole = {c.address: Base(c.after or {}, c.address in self._protected) for c in left if c.address not in parts}
             return whole | self._patched(connection, parts, known)
         created = {c.address: Base({}) for c in left if c.action == "create"}
@@ -322,6 +323,11 @@ class RunRecorder:
         rows = [(self._system_of(address), address) for address in addresses]
         self._touch(connection, {system for system, _ in rows})
         connection.many("DELETE FROM orgform_base WHERE system = ? AND address = ?", rows)
+        self._unsay(connection, rows)
+
+    def _unsay(self, connection: Connection, rows: Sequence[tuple[str, Address]]) -> None:
+        """What people attested of something says nothing of another one that has its name later."""
+        connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", rows)
 
     def _move(self, connection: Connection, old: Address, new: Address) -> None:
         """Everything in base that names the old address follows, as it does in the live system."""
