@@ -122,6 +122,14 @@ def test_who_is_there_is_found_by_external_id_then_by_name_and_escaped() -> None
         assert filters == ['externalId eq "o\\"brien\\\\x@acme.com"', 'userName eq "o\\"brien\\\\x@acme.com"']
 
 
+def test_an_external_id_that_others_use_hides_nobody() -> None:
+    with live() as (fake, provider):
+        fake.user(BOB, externalId=ALICE)
+        fake.user(ALICE, displayName="Alice", externalId="00u1")
+        assert one(provider, create(f"member/{ALICE}", name="Alice", role="standard")).status == "done"
+        assert len(fake.users) == 2
+
+
 def test_a_user_of_others_is_adopted_where_it_is_as_it_should_be() -> None:
     with live() as (fake, provider):
         id = fake.user(ALICE.upper(), displayName="Alice", externalId="00u1")
@@ -439,6 +447,20 @@ def test_who_has_two_roles_has_the_first() -> None:
         assert found.attributes == {"role": "member"}
         assert one(provider, update(f"membership/brand-x/{ALICE}", found, role="viewer")).status == "done"
         assert (fake.members("Brand X"), fake.members("Brand X Viewers")) == ([], [ALICE])
+
+
+def test_a_membership_without_a_role_is_in_no_group_and_so_not_done() -> None:
+    with live() as (fake, provider):
+        fake.group("Brand X", fake.user(ALICE))
+        fake.user(BOB)
+        found = read(provider, "membership")[Address(f"membership/brand-x/{ALICE}")]
+        made = one(provider, create(f"membership/brand-x/{BOB}"))
+        assert (made.status, made.detail) == (
+            "failed",
+            f"{BOB} has no role in workspace brand-x here, and a group stands for one: write it",
+        )
+        assert one(provider, update(f"membership/brand-x/{ALICE}", found, role=None)).status == "failed"
+        assert fake.members("Brand X") == [ALICE]
 
 
 def test_a_group_may_have_a_role() -> None:

@@ -66,9 +66,11 @@ class Belonging:
 
     def users_with(self, email: str) -> list[Resource]:
         """Users of this address, active ones first: by our `externalId`, else by `userName`."""
-        path = self._scim.features.users
-        found = self._scim.found(path, "externalId", email) or self._scim.found(path, "userName", email)
-        return sorted((r for r in found if user_of(r).email == email), key=lambda r: not user_of(r).active)
+        for attribute in ("externalId", "userName"):
+            found = [r for r in self._scim.found(self._scim.features.users, attribute, email) if user_of(r).email == email]
+            if found:
+                return sorted(found, key=lambda r: not user_of(r).active)
+        return []
 
     def all_users(self) -> dict[str, list[Resource]]:
         """Address -> users, active ones first."""

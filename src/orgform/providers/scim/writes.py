@@ -269,6 +269,8 @@ class Memberships(Writes):
         role = o.attributes.get("role")
         if role and not self._layout.slot(workspace, role):
             raise Refused(f"no group stands for the role {role} in workspace {workspace}: name it in the target's `groups`")
+        if not role and (o.action == "create" or "role" in o.attributes):
+            raise Refused(f"{principal} has no role in workspace {workspace} here, and a group stands for one: write it")
         try:
             id = self._belonging.principal(principal)
         except Refused:
