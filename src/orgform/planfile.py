@@ -7,7 +7,9 @@ parse, one change for each.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from orgform import __version__
 from orgform.codec import DecodeError, Struct, decode
@@ -66,7 +68,41 @@ def problem_of(plan: Plan, kinds: Kinds) -> str:
     named = [*(c.address for c in plan.changes), *(c.moved_from for c in plan.changes if c.moved_from)]
     named += [c.address for c in plan.part.first] if plan.part else []
     named += [*plan.ledger.remember, *plan.ledger.forget, *plan.ledger.patch, *(a for m in plan.ledger.moved for a in (m.from_, m.to))]
-    return next((f"{a!r} is no address of a kind that is installed" for a in named if not is_address(a, kinds)), "")
+    unknown = next((f"{a!r} is no address of a kind that is installed" for a in named if not is_address(a, kinds)), "")
+    return unknown or _misshapen(plan, kinds)
+
+
+def _misshapen(plan: Plan, kinds: Kinds) -> str:
+    """What the core reads of attributes (what they name, sets, maps) has to be what their kind says; empty where it is."""
+    held = [(c.address, own) for c in plan.changes for own in (c.before, c.after)]
+    held += [(a, b.attributes) for a, b in plan.ledger.remember.items()] + list(plan.ledger.patch.items())
+    for address, attributes in held:
+        kind = kinds.of(address)
+        lists = {*kind.sets, *(r.path for r in kind.references if r.many)}
+        words = {r.path for r in kind.references if not r.many}
+        for paths, fits in ((kind.maps, _is_map), (lists, _is_list), (words, _is_word)):
+            for path in paths:
+                if not fits(_at(attributes, path)):
+                    return f"`{'.'.join(path)}` of {address} is not what a {kind.name} has there"
+    return ""
+
+
+def _at(attributes: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        attributes = attributes.get(step) if isinstance(attributes, dict) else None
+    return attributes
+
+
+def _is_map(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _is_word(value: Any) -> bool:
+    return value is None or isinstance(value, str)
 
 
 def is_address(address: str, kinds: Kinds) -> bool:

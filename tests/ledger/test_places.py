@@ -17,6 +17,7 @@ import pytest
 from orgform.errors import LedgerError
 from orgform.ledger import open_ledger
 from orgform.ledger.database import _into_wal
+from orgform.ledger.schema import VERSION
 from orgform.model import Address, Base, Remember
 from orgform.testing.postgres import Postgres
 from tests.ledger.users import nobody
@@ -137,7 +138,7 @@ class TestNotALedger:
         with ledger._writing() as connection:
             connection.run("UPDATE orgform_ledger SET version = 99")
         ledger.close()
-        with pytest.raises(LedgerError, match="has version 99; this orgform knows versions up to 2") as error:
+        with pytest.raises(LedgerError, match=f"has version 99; this orgform knows versions up to {VERSION}") as error:
             open_ledger(where, create=create)
         assert error.value.hint == "use the newer orgform"
 

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,12 +120,21 @@ def test_what_is_counted(served: RunningServer) -> None:
 # The log
 
 
+def logged(served: RunningServer, request: str) -> list[dict[str, Any]]:
+    """The lines of a request. A line is written when its answer has gone out, so the client may be here first."""
+    for _ in range(200):
+        if found := [e for e in events(served) if e.get("id") == request]:
+            return found
+        time.sleep(0.05)
+    return []
+
+
 def test_every_request_is_a_line(served: RunningServer) -> None:
     with client_of(served, headers={"user-agent": "web console"}) as client:
         answer = client.post("/v1/members", json={"key": "logged@acme.com"}, headers={"x-request-id": "ticket-1/a"})
         assert answer.headers["x-request-id"] == "ticket-1/a"
         own = client.get("/nowhere").headers["x-request-id"]
-    [line] = [e for e in events(served) if e.get("id") == "ticket-1/a"]
+    [line] = logged(served, "ticket-1/a")
     assert (line["event"], line["method"], line["path"], line["route"], line["status"]) == (
         "request",
         "POST",
@@ -136,7 +146,7 @@ def test_every_request_is_a_line(served: RunningServer) -> None:
     assert (line["company"], line["client"], line["address"]) == ("default", "web console", "127.0.0.1")
     assert line["ms"] > 0
     assert "token" not in line
-    [other] = [e for e in events(served) if e.get("id") == own]
+    [other] = logged(served, own)
     assert (other["status"], other["route"]) == (404, "(none)")
     assert "company" not in other, "nobody was asked who that was"
 
