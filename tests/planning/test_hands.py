@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from orgform.model import Plan
+from orgform.kinds import Kind
+from orgform.model import FieldChange, Plan
+from orgform.planning.hands import possible
 from orgform.providers.base import Capabilities, Guide, KindCapability
-from tests.planning.worlds import plan, steps, target
+from tests.planning.worlds import change, plan, steps, target
 
 ANN, BEN = "member/ann@acme.com", "member/ben@acme.com"
 PEOPLE = {ANN: {"role": "standard"}, BEN: {"role": "standard"}}
@@ -40,3 +42,12 @@ def test_a_name_that_the_api_changes_gives_no_role() -> None:
     assert not made.refused
     assert steps(made) == [f"update {BEN}"]
     assert [str(w.change.address) for w in made.waiting] == [ANN]
+
+
+def test_a_secret_that_nobody_can_change_is_not_told() -> None:
+    schema = {"x-kind": "hook", "x-collection": "hooks", "title": "Hook", "properties": {"key": {"type": "string", "x-sensitive": True}}}
+    shown = target(capabilities=Capabilities(kinds={"hook": KindCapability(fields={"key": "read"})}))
+    asked = change("update", "hook/a", {"key": "env:OLD"}, {"key": "env:NEW"}, fields=(FieldChange("key", "config"),))
+    left, [told] = possible(asked, shown, Kind(schema))
+    assert left is None
+    assert "shows `key` of the hook" in told.summary and "env:" not in told.summary

@@ -281,11 +281,12 @@ def _cannot(change: Change, kind: Kind, target: TargetState, can: KindCapability
 
 def _cannot_set(change: Change, name: str, kind: Kind, target: TargetState) -> Diagnostic:
     has, wants = ((a or {}).get(name) for a in (change.before, change.after))
+    values = "" if change.before is None or name in kind.sensitive else f": it is {has!r} there, {wants!r} here"
     return Diagnostic(
         "warning",
         "ORG506",
         f"{target.title or target.provider} shows `{name}` of the {kind.title.lower()} {change.label or change.address} and lets nobody "
-        f"change it{'' if change.before is None else f': it is {has!r} there, {wants!r} here'}; it is left out of this plan",
+        f"change it{values}; it is left out of this plan",
         f"write `{name}` as it is there, or remove it",
         address=change.address,
     )
