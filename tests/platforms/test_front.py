@@ -477,3 +477,11 @@ def test_the_document_finds_what_is_wrong(fake: Front) -> None:
         "GET /nothing/here: there is no such operation",
     ):
         assert expected in found
+
+
+def test_a_workspace_that_is_listed_and_not_there_leaves_its_people_unknown(fake: Front) -> None:
+    rules = [Rule(Refused(404, body='{"_error": {"status": 404, "title": "Not found", "message": "no"}}'), path="/teams/*", method="GET")]
+    with fault_proxy(fake.url, rules, paging=PAGING) as proxy, closing(opened(proxy.url)) as provider:
+        [result] = provider.read(["membership"])
+    assert not result.complete
+    assert "is in the list of teams, and not there" in result.problem

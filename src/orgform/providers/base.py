@@ -83,7 +83,7 @@ class KindCapability(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """At most so many of a kind, in the whole target or (`per`) under each entry of its parent. `text` says it in the platform's words."""
+    """At most so many of a kind, in the whole target or (`per_parent`) under each entry of its parent. `text`: in the platform's words."""
 
     kind: str
     most: int

@@ -13,6 +13,7 @@ from orgform.codec import Struct
 from orgform.formats import normalise
 from orgform.model import Address
 from orgform.providers.front.api import Api, Group, Team, TeamDetail, Teammate
+from orgform.providers.http import HttpError
 from orgform.providers.naming import Thing, keyed, labelled
 
 T = TypeVar("T")
@@ -55,11 +56,14 @@ class Directory:
         return self.once("teams", lambda: self._by_key(self._api.listed("/teams", Team), "workspace", self._names.workspaces))
 
     def details(self) -> dict[str, TeamDetail]:
-        """By key; of a team that went away meanwhile, nothing."""
-        return self.once("details", lambda: {key: d for key, team in self.teams().items() if (d := self._detail(team))})
+        """By key. Raises `HttpError` for a team that is listed and not there: that nobody is in it would be a guess."""
+        return self.once("details", lambda: {key: self._detail(team) for key, team in self.teams().items()})
 
-    def _detail(self, team: Team) -> TeamDetail | None:
-        return self._api.one(f"/teams/{team.id}", TeamDetail)
+    def _detail(self, team: Team) -> TeamDetail:
+        found = self._api.one(f"/teams/{team.id}", TeamDetail)
+        if found is None:
+            raise HttpError(f"the workspace {team.name!r} ({team.id}) is in the list of teams, and not there when it is asked for")
+        return found
 
     def teammates(self) -> dict[str, Teammate]:
         """People by e-mail address."""
