@@ -7,7 +7,7 @@ the config says now.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,14 +74,20 @@ def attest(
     return tuple(Attested(s.target, a, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items())
 
 
-def _allowed(made: Plan, said: Collection[Address]) -> None:
+def _allowed(made: Plan, said: Mapping[Address, Said]) -> None:
     """What no apply may do, nobody's word makes so either."""
     for guard in made.refused:
         for item in guard.items:
-            address = next((a for a in said if item == a or item.startswith(f"{a}:")), None)
+            address = next((a for a, one in said.items() if _is_about(item, one)), None)
             if address:
                 why = f"{address}: refused by {guard.guard} ({guard.summary}); nothing was attested"
                 raise GuardRefused(why, made, hint=f"{guard.override or guard.setting} lets it pass, here as in a plan")
+
+
+def _is_about(item: str, said: Said) -> bool:
+    """A guard's item is an address, or a collection that loses too much: that one is about what goes."""
+    named = item == said.address or item.startswith(f"{said.address}:")
+    return named or (said.attributes is None and matches(said.address, (item.partition(": ")[0],)))
 
 
 class Said(NamedTuple):

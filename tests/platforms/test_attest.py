@@ -301,3 +301,20 @@ def test_a_word_tells_nothing_of_what_is_read(tmp_path: Path) -> None:
         plan = planned(folder, **env)
     assert [d["code"] for d in plan["diagnostics"] if d["code"] == "ORG501"] == ["ORG501"]
     assert [s["address"] for s in plan["manual_steps"] if s["action"] == "delete"] == []
+
+
+def test_a_guard_on_a_whole_collection_holds_the_words_on_what_goes(komo: Path) -> None:
+    attested(komo, "*")
+    assert orgform(komo, "apply", "--yes").returncode == 0
+    changed(komo, "    members: {alice@acme.com: admin, bob@acme.com: content-lead}\n", "")
+    assert orgform(komo, "plan").returncode == 4
+    done = orgform(komo, "attest", "membership/brand-x-us/bob@acme.com", "--by", ME)
+    assert done.returncode == 4
+    assert "membership/brand-x-us/bob@acme.com: refused by deletes" in words(done.stderr)
+    allow = ("--allow", "deletes:membership/brand-x-us/*", "--allow", "workspace-admins:*")
+    assert orgform(komo, "attest", "membership/brand-x-us/bob@acme.com", "--by", ME, *allow).returncode == 0
+
+
+def test_the_command_that_is_shown_names_the_config(komo: Path) -> None:
+    shown = run("plan", "-C", komo.name, "--today", TODAY, "--format", "markdown", cwd=komo.parent).stdout
+    assert f"orgform attest company/company --by EMAIL -C {komo.name}" in shown

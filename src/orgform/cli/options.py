@@ -179,3 +179,17 @@ def screen(values: Mapping[str, Any]) -> Screen:
     )
     click.get_current_context().ensure_object(Seat).screen = made
     return made
+
+
+def naming(values: dict[str, Any]) -> str:
+    """The options that name the same config and targets, for the commands that are shown."""
+    import shlex
+
+    given: list[str] = []
+    if values.get("folder") not in (None, Path()):
+        given += ["-C", str(values["folder"])]
+    for name, option in (("env", "--env"), ("ledger", "--ledger")):
+        given += [option, str(values[name])] if values.get(name) else []
+    for name, option in (("variables", "--var"), ("var_files", "--var-file"), ("targets", "--target"), ("allow_target", "--allow-target")):
+        given += [word for value in values.get(name) or () for word in (option, str(value))]
+    return " ".join(map(shlex.quote, given))

@@ -24,11 +24,14 @@ _WAY_OUT = (
 )
 
 
-def plan(screen: Screen, made: Plan, *, full: bool = False) -> None:
-    """`full`: for somebody who is about to be asked, whatever `--quiet` says."""
+def plan(screen: Screen, made: Plan, *, full: bool = False, words: str = "") -> None:
+    """`full`: for somebody who is about to be asked, whatever `--quiet` says. `words`: the options that name this config in the commands
+    that are shown."""
     if screen.format == "json":
         return screen.result(made.to_json())
     doc = to_builtins(made)
+    for step in doc["manual_steps"] if words else ():
+        step["command"] = step["command"] and f"{step['command']} {words}"
     if screen.format == "text":
         from orgform.render import text
 

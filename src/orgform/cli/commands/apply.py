@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgform.cli.commands.plan import unread_targets
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
 
@@ -52,7 +52,7 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
     _check_usage(paper, plan_file, yes, {"base": base, "destroy": destroy, **values})
     options, saved = chosen(values), _saved(paper, plan_file) if plan_file else None
     with Watch(paper) as watch, Interrupts() as interrupts:
-        approve = Approval(paper, watch, interrupts, asks=not (yes or saved), shows=saved is None)
+        approve = Approval(paper, watch, interrupts, asks=not (yes or saved), shows=saved is None, words=naming(values))
         try:
             made, report = app.apply(
                 options,
@@ -67,7 +67,7 @@ def command(plan_file: Path | None, yes: bool, base: str | None, destroy: bool, 
         except GuardRefused as refused:
             watch.pause()
             if paper.format != "json":
-                show.plan(paper, refused.plan)
+                show.plan(paper, refused.plan, words=naming(values))
             raise
     if not approve.asked:
         approve.show(made)
@@ -102,9 +102,9 @@ def _check_usage(paper: Screen, plan_file: Path | None, yes: bool, values: dict[
 class Approval:
     """Shows the plan, asks where that is due, and tells the interrupts that writing begins."""
 
-    def __init__(self, paper: Screen, watch: Watch, interrupts: Interrupts, *, asks: bool, shows: bool) -> None:
+    def __init__(self, paper: Screen, watch: Watch, interrupts: Interrupts, *, asks: bool, shows: bool, words: str = "") -> None:
         self.paper, self.watch, self.interrupts = paper, watch, interrupts
-        self.asks, self.shows, self.asked = asks, shows, False
+        self.asks, self.shows, self.words, self.asked = asks, shows, words, False
 
     def __call__(self, made: Plan) -> bool:
         self.asked = True
@@ -120,5 +120,5 @@ class Approval:
 
         self.watch.pause()
         if self.shows and self.paper.format == "text" and (self.asks or not self.paper.quiet):
-            show.plan(self.paper, made, full=self.asks)
+            show.plan(self.paper, made, full=self.asks, words=self.words)
             self.paper.result("\n")

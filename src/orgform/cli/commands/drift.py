@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
 from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(adopt: bool, globs: tuple[str, ...], ignore: tuple[str, ...], base: 
         found = app.drift(options, adopt=globs if adopt else None, ignore=ignore, base=base, listen=watch, confirm=ask)
     if adopt or ignore:
         return _told(paper, found)
-    show.drift(paper, found, _words(values))
+    show.drift(paper, found, naming(values))
     if found.guards:
         paper.note("The live system was not read completely: what is missing may not be gone.")
         return EXIT_GUARD_REFUSED
@@ -73,18 +73,3 @@ def _told(paper: Screen, found: Drift) -> int:
     )
     paper.note(f"{done}: wrote {count(len(found.files), 'file')}.")
     return EXIT_OK
-
-
-def _words(values: dict[str, Any]) -> str:
-    """The options that name the same config and targets, for the commands that are shown."""
-    import shlex
-    from pathlib import Path
-
-    given: list[str] = []
-    if values.get("folder") not in (None, Path()):
-        given += ["-C", str(values["folder"])]
-    for name, option in (("env", "--env"), ("ledger", "--ledger")):
-        given += [option, str(values[name])] if values.get(name) else []
-    for name, option in (("variables", "--var"), ("var_files", "--var-file"), ("targets", "--target")):
-        given += [word for value in values.get(name) or () for word in (option, str(value))]
-    return " ".join(map(shlex.quote, given))

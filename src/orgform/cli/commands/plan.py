@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, OrgformError
 
@@ -59,7 +59,7 @@ def command(out: Path | None, into: Path | None, base: str | None, destroy: bool
         made = parts.whole if parts else app.plan(options, base=base, destroy=destroy, listen=watch, confirm=confirm)
     if out:
         save(made, out)
-    show.plan(paper, made)
+    show.plan(paper, made, words=naming(values))
     if out:
         paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
     if parts:

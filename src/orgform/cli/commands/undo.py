@@ -9,7 +9,7 @@ import click
 
 from orgform.cli.commands.apply import CODES, Approval
 from orgform.cli.commands.plan import refusal, save
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
 
@@ -60,7 +60,7 @@ def _saved(paper: Screen, run: str, out: Path, values: dict[str, Any]) -> int:
     with Watch(paper) as watch:
         made = app.plan_undo(chosen(values), run, listen=watch, confirm=secret_question(paper, watch))
     save(made, out)
-    show.plan(paper, made)
+    show.plan(paper, made, words=naming(values))
     paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
     if made.refused:
         paper.note(refusal(made))
@@ -76,14 +76,14 @@ def _undone(paper: Screen, run: str, yes: bool, values: dict[str, Any]) -> int:
     from orgform.cli.progress import Watch
 
     with Watch(paper) as watch, Interrupts() as interrupts:
-        approve = Approval(paper, watch, interrupts, asks=not yes, shows=True)
+        approve = Approval(paper, watch, interrupts, asks=not yes, shows=True, words=naming(values))
         confirm = secret_question(paper, watch)
         try:
             made, report = app.undo(chosen(values), run, approve=approve, listen=watch, stop=interrupts.event, confirm=confirm)
         except GuardRefused as refused:
             watch.pause()
             if paper.format != "json":
-                show.plan(paper, refused.plan)
+                show.plan(paper, refused.plan, words=naming(values))
             raise
     if not approve.asked:
         approve.show(made)
