@@ -51,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert server.stop() == 0
         log = server.log()
     assert "Traceback" not in log
-    assert [t for t in (site.they, site.we, site.reader) if t.rpartition("_")[2] in log] == []
+    assert [t for t in (site.they, site.we, site.reader) if t.split("_", 2)[2] in log] == []
 
 
 @pytest.fixture(autouse=True)
