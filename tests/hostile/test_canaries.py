@@ -95,7 +95,7 @@ def served(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     url = postgres_url.replace("orgform@", f"orgform:{quote(canaries['password'], safe='')}@")
     with running_server(url, without_tokens=False, environ=environ) as server:
         with closing(Store(url)) as store:
-            canaries.values["token"] = tokens.create(store, company="acme", scope="write")[1].rpartition("_")[2]
+            canaries.values["token"] = tokens.create(store, company="acme", scope="write")[1].split("_", 2)[2]
         yield server, canaries, environ
 
 
