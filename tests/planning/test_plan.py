@@ -129,11 +129,30 @@ def test_what_has_no_api_is_a_step_for_people_and_what_does_not_exist_is_said() 
             "delete the site Main by hand",
             "fake has no API for that",
             {},
-            "nothing reads it back here: whoever did it attests it",
+            "nothing shows here that it is gone: whoever took it away attests it",
         ),
     ]
     assert (made.changes, made.summary["manual"]) == ((), 2)
     assert [(d.code, d.address) for d in made.diagnostics] == [("ORG506", "tag/y/t")]
+
+
+def test_a_step_that_takes_something_away_says_how_that_is_seen() -> None:
+    there = {"workspace/y": {}, X: {}}
+    for can, checked in (
+        (KindCapability(delete="manual"), "the next plan finds it gone"),
+        (KindCapability(read="file", delete="manual"), "the next plan finds it gone from the downloaded file"),
+        (KindCapability(read="file", checked_by="the list", delete="manual"), "the next plan finds it gone from the list"),
+    ):
+        made = plan({"workspace/y": {}}, there, there, state=target(capabilities=Capabilities(kinds={"workspace": can})))
+        assert [(s.action, s.address, s.verify, s.command) for s in made.manual_steps] == [("delete", X, checked, "")]
+
+
+def test_what_nobody_can_do_is_told_at_its_line() -> None:
+    state = target(capabilities=Capabilities(kinds={"workspace": KindCapability(delete="none")}))
+    live = {"workspace/y": {}, X: {}}
+    made = plan({"workspace/y": {}, "tag/y/t": Desired({}, Source("company.yaml", 7, 5))}, live, live, state=state)
+    told = [(d.address, str(d.source or "")) for d in made.diagnostics if d.code == "ORG506"]
+    assert sorted(told) == [("tag/y/t", "company.yaml:7:5"), (X, "")]
 
 
 def test_an_allowed_guard_says_by_what() -> None:

@@ -128,6 +128,9 @@ def test_a_workspace_that_stanna_does_not_have_is_told(fake: Stanna, tmp_path: P
     assert "workspace.settings/one" not in [str(c.address) for c in made.changes]
     [told] = [d for d in made.diagnostics if d.code == "ORG506"]
     assert "there is no workspace of that id" in told.summary
+    written = (tmp_path / "co" / "company.yaml").read_text().splitlines()
+    assert told.source is not None
+    assert (told.source.file, written[told.source.line - 1].strip()) == ("company.yaml", "one:")
 
 
 def test_a_misspelled_setting_is_told_at_its_line_before_any_call(fake: Stanna, tmp_path: Path) -> None:

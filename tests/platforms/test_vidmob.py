@@ -104,7 +104,7 @@ def test_what_was_known_and_is_taken_out_is_a_step_or_a_refusal(fake: VidMob, ac
     plan = app.plan(acme)
     gone = step(plan, "membership/brand-y/li@acme.com")
     assert (gone.action, gone.command, gone.where.rpartition("-> ")[2]) == ("delete", "", "Remove from workspace")
-    assert gone.verify == "the next plan reads it from the people CSV (download it anew: Organization -> People -> Download CSV)"
+    assert gone.verify == "the next plan finds it gone from the people CSV (download it anew: Organization -> People -> Download CSV)"
     [refused] = [d for d in plan.diagnostics if d.code == "ORG506"]
     assert "VidMob cannot delete the member" in refused.summary
     assert "members cannot be removed from an organization" in refused.summary

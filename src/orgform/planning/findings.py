@@ -83,7 +83,8 @@ class Findings:
     def _step(self, kind: Kind, change: Change) -> None:
         """A change, by the platform's API or by hand; or a word that it cannot be done there."""
         left, told = possible(change, self.inputs.targets[change.target], kind)
-        self.diagnostics.extend(told)
+        want = self.scope.desired.get(change.address)
+        self.diagnostics.extend(replace(d, source=want.source) if want else d for d in told)
         if left is not None:
             self.changes.append(left)
 

@@ -261,7 +261,10 @@ def _renamed(value: Any, path: Sequence[str], name: Callable[[str], str]) -> Any
 
 
 def _verify(can: KindCapability, change: Change, attested: bool) -> str:
-    where = f" from {can.checked_by or 'the downloaded file'}" if can.read == "file" else ""
+    file = (can.checked_by or "the downloaded file") if can.read == "file" else ""
+    where = f" from {file}" if file else ""
+    if change.action == "delete":
+        return "nothing shows here that it is gone: whoever took it away attests it" if attested else f"the next plan finds it gone{where}"
     if not attested:
         return f"the next plan reads it{where or ' back'}"
     if not can.readable:
