@@ -145,7 +145,7 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     problems: list[Diagnostic] = []
     moved = {m.from_: m for m in inputs.moved}
     for stage in stages(moved, kinds):
-        open_moves = [m for m in stage.values() if (m.from_, m.to) not in inputs.moved_done]
+        open_moves = [m for m in stage.values() if (m.from_, m.to) not in inputs.moved_done or _once_more(m, base, live)]
         problems += [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
         pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
         standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
@@ -159,6 +159,11 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     target_of = {kind: name for name in sorted(inputs.targets) for kind in inputs.targets[name].kinds if kind in kinds}
     kept = {kind: names for kind, name in target_of.items() if (names := _kept(inputs.targets[name].capabilities, kind))}
     return Scope(desired, base, live, target_of, renames, tuple(sorted(settled, key=lambda m: m.from_)), kept)
+
+
+def _once_more(move: Move, base: Mapping[Address, Base], live: Mapping[Address, Live]) -> bool:
+    """Whether a move that was done is to be done again: what was renamed back since is ours under its old name, and that only."""
+    return all(move.from_ in state and move.to not in state for state in (base, live))
 
 
 def _kept(capabilities: Capabilities, kind: str) -> tuple[str, ...]:
