@@ -310,7 +310,7 @@ def access(
 ) -> tuple[AccessItem, ...]:
     """Effective access with its path: of the config (offline), or of the live system."""
     from orgform.attested import believed
-    from orgform.planning.access import effective_access
+    from orgform.planning.access import effective_access, unread_roles, with_unread
 
     kinds = load_kinds()
     config = load(options, kinds)
@@ -318,7 +318,9 @@ def access(
         return _in_sight(effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds), options.only, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         found = believed(complete(read_live(targets, None, listen)).live, targets, ledger, today(options).isoformat()).live
-    items = effective_access({a: r.attributes for a, r in found.items()}, {a: r.observed for a, r in found.items()}, kinds)
+        reach = {kind: t.provider.capabilities.of(kind) for t in targets.values() for kind in t.kinds}
+    there = with_unread({a: r.attributes for a, r in found.items()}, unread_roles(reach, kinds), kinds)
+    items = effective_access(there, {a: r.observed for a, r in found.items()}, kinds)
     return _in_sight(items, options.only, kinds)
 
 

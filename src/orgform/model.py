@@ -230,7 +230,7 @@ class Observed(Struct, frozen=True):
 class AccessItem(Struct, frozen=True, order=True):
     """`path`: `direct`, `group:support`, `domain:acme.com`, `company admin`, `parent:brand-x`; chained: `parent:brand-x > group:support`.
 
-    `workspace` is empty for the company-level role.
+    `workspace` is empty for the company-level role, `role` where nothing shows which one it is.
     """
 
     member: str
@@ -240,8 +240,11 @@ class AccessItem(Struct, frozen=True, order=True):
 
 
 class AccessDelta(Struct, frozen=True):
+    """`unclear`: what somebody has after the plan who is there already with a role that nothing shows: gained, lost, or as it was."""
+
     gained: tuple[AccessItem, ...] = ()
     lost: tuple[AccessItem, ...] = ()
+    unclear: tuple[AccessItem, ...] = ()
 
 
 class GuardVerdict(Struct, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orgform.model import Address, Attributes, Live, Move
-from orgform.planning.access import AccessChange, Roles, effective_access
+from orgform.planning.access import UNREAD, AccessChange, Roles, effective_access, unread_roles
+from orgform.providers.base import KindCapability
 from tests.planning.worlds import KINDS, change, plan, steps
 
 COMPANY: dict[Address, Attributes] = {
@@ -123,3 +124,36 @@ def test_lowered() -> None:
     assert found.lowered("admin", None) and found.lowered("admin", "member") and found.lowered("admin", "unknown")
     assert not found.lowered("admin", "admin") and not found.lowered("member", "admin")
     assert found.strongest("ben@other.io")[0] == {"": "standard", "top": "alone", "mid": "alone", "low": "member"}
+
+
+def test_a_role_that_nothing_shows_is_nobodys() -> None:
+    """Neither the default of its kind nor an admin's; and what is not known is neither lost nor gained."""
+    live: dict[Address, Attributes] = {
+        Address("member/ann@acme.com"): {"role": "standard"},
+        Address("member/ben@acme.com"): {"role": "standard"},
+        Address("workspace/top"): {},
+        Address("membership/top/ann@acme.com"): {},
+        Address("membership/top/ben@acme.com"): {"role": "viewer"},
+    }
+    changes = [
+        change("update", "membership/top/ann@acme.com", {"role": None}, {"role": "admin"}),
+        change("delete", "membership/top/ben@acme.com", {}),
+        change("create", "membership/top/cat@acme.com", after={}),
+    ]
+    found = AccessChange(live, {}, changes, KINDS, {"membership": True})
+    assert lines(found.delta.unclear) == ["ann@acme.com top admin direct"]
+    assert lines(found.delta.gained) == ["cat@acme.com top  direct"]
+    assert lines(found.delta.lost) == ["ben@acme.com top viewer direct"]
+    assert found.touched_admins[0] == {} and found.lowered(UNREAD, "admin")
+    # What people make by hand has the role that the step names.
+    by_hand = AccessChange(live, {}, changes, KINDS, {"membership": False})
+    assert lines(by_hand.delta.gained) == ["cat@acme.com top member direct"]
+
+
+def test_whose_role_is_asked_for() -> None:
+    attested = KindCapability(fields={"role": "attested"})
+    assert unread_roles({"membership": attested, "member": KindCapability(), "group": None}, KINDS) == {"membership": True}
+    assert unread_roles({"membership": KindCapability(read="manual", fields={"role": "attested"})}, KINDS) == {}
+    assert unread_roles({"membership": KindCapability(read="file", create="manual", fields={"role": "attested"})}, KINDS) == {
+        "membership": False
+    }

@@ -42,6 +42,10 @@ def options(fake: front.Front, tmp_path: Path) -> app.Options:
 def test_the_example_is_applied_and_its_steps_are_done(fake: front.Front, options: app.Options) -> None:
     made, report = app.apply(options)
     assert report.outcome == "done"
+    # Alice is in operations already, as what nothing shows; nobody wrote a role for Bob's group.
+    assert [(i.member, i.workspace, i.role) for i in made.access.unclear] == [("alice@acme.example", "operations", "admin")]
+    assert ("bob@acme.example", "operations", "", "group:night") in [(i.member, i.workspace, i.role, i.path) for i in made.access.gained]
+    assert not made.access.lost
     assert [s.address for s in made.manual_steps] == [
         "member/erin@acme.example",
         "role/lead",
@@ -61,6 +65,8 @@ def test_the_example_is_applied_and_its_steps_are_done(fake: front.Front, option
     last = app.plan(options)
     assert (last.changes, last.manual_steps, last.waiting) == ((), (), ())
     assert sorted(a.address for a in last.attested) == ["membership/brokering/carol@acme.example", SELF, "role/lead"]
+    there = {(i.member, i.workspace): i.role for i in app.access(options, live=True) if i.path == "direct"}
+    assert there["alice@acme.example", "operations"] == "admin" and there["bob@acme.example", "operations"] == ""
 
 
 def test_a_step_has_fronts_own_words(options: app.Options) -> None:

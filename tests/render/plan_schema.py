@@ -32,6 +32,8 @@ MEANING = {
     "Plan.unmanaged": "Live resources that the config does not name; left alone.",
     "Plan.observed": "What is worth knowing and never planned.",
     "Plan.access": "Effective access that people gain and lose by the plan.",
+    "AccessDelta.unclear": "Known after the plan, of somebody who is there with a role that nothing shows.",
+    "AccessItem.role": "Empty where nothing shows which one it is.",
     "Plan.guards": "Every guard's verdict; one that refuses stops an apply.",
     "Plan.costs": "Changes that cost money.",
     "Plan.estimate": "What an apply takes.",

@@ -84,6 +84,19 @@ def test_everybody_who_loses_access_is_named() -> None:
     assert "20 more workspaces" in page
 
 
+def test_a_role_that_nothing_shows_is_not_named() -> None:
+    delta = AccessDelta(
+        lost=(AccessItem("bob@acme.com", "shop", "", "direct"),), unclear=(AccessItem("al@acme.com", "shop", "admin", "direct"),)
+    )
+    doc = plans.doc(plans.make(access=delta))
+    screen = text.plan(doc, color=False, width=100)
+    assert "    - bob@acme.com: a role (not readable here) in shop" in screen
+    assert "  1 person will have this role, and nothing shows which one it is today:\n    ~ al@acme.com: admin in shop" in screen
+    assert all("nothing shows which one it is today" in page for page in (markdown.plan(doc), html.plan(doc)))
+    assert "(not readable here)" in text.access([{"member": "bob@acme.com", "workspace": "shop", "role": ""}], color=False, width=100)
+    assert view.unclear(2) == "2 people will have these roles, and nothing shows which ones they are today"
+
+
 def test_the_summary_is_the_last_line() -> None:
     page = text.plan(plans.doc(plans.everything()), color=False, width=80)
     assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual, 1 waiting. 14 unmanaged."

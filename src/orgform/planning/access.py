@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import AccessDelta, AccessItem, Address, Attributes, Change, key_of, kind_of, parts_of
 from orgform.planning.diff import merge_patch, patched
+from orgform.providers.base import KindCapability
 
 #: member, workspace, role, path: an `AccessItem` before it is worth an object
 Item = tuple[str, str, str, str]
 Resources = Mapping[Address, Attributes]
 COMPANY_ADMIN = "company admin"
+#: the role of what is there and whose role nothing shows: no key of a role is spelt so, it is nobody's admin and cannot be compared
+UNREAD = "?"
 _NOTHING: Attributes = {}
 
 
@@ -62,16 +65,36 @@ def effective_access(attributes: Resources, observed: Resources | None, kinds: K
     return _sorted(_items(_Parts(attributes, kinds), observed))
 
 
-class AccessChange:
-    """Effective access before and after a plan. `deleted`: the addresses that go."""
+def unread_roles(capabilities: Mapping[str, KindCapability | None], kinds: Kinds) -> dict[str, bool]:
+    """Kinds whose role is attested where the rest of them is read -> whether an API makes what is new, so that nobody chose its role."""
+    parts = (*kinds.having_access("subject"), *kinds.having_access("grant"))
+    asked = {k.name: can for k in parts if (can := capabilities.get(k.name)) and can.readable}
+    return {name: can.create == "api" for name, can in asked.items() if can.fields.get(kinds[name].access["role"]) == "attested"}
 
-    def __init__(self, live: Resources, observed: Resources, changes: Sequence[Change], kinds: Kinds) -> None:
+
+def with_unread(resources: Resources, unread: Collection[str], kinds: Kinds) -> Resources:
+    """What is live, where a role that nobody attested is `UNREAD`: the default of its kind would be a guess."""
+    if not unread:
+        return resources
+    words = {name: kinds[name].access["role"] for name in unread}
+    silent = {a: word for a, own in resources.items() if (word := words.get(kind_of(a))) and own.get(word) is None}
+    return {a: {**own, silent[a]: UNREAD} if a in silent else own for a, own in resources.items()}
+
+
+class AccessChange:
+    """Effective access before and after a plan. `deleted`: the addresses that go. `unread`: as `unread_roles` tells."""
+
+    def __init__(
+        self, live: Resources, observed: Resources, changes: Sequence[Change], kinds: Kinds, unread: Mapping[str, bool] | None = None
+    ) -> None:
+        live = with_unread(live, unread or (), kinds)
         # A name that has to be proved takes no proof along when it changes: access by the old name ends, and by the new one does not begin.
         old = {c.address: c.moved_from for c in changes if c.moved_from and kinds.of(c.address).verification}
         self.kinds, self.observed = kinds, {old.get(a, a): seen for a, seen in observed.items()} if old else observed
         self.deleted = frozenset(c.address for c in changes if c.action == "delete")
         before = {old.get(a, a): own for a, own in live.items()} if old else live
-        self.states = (before, _later(live, changes, self.deleted, kinds))
+        left_open = {kind for kind, by_api in (unread or {}).items() if by_api}
+        self.states = (before, with_unread(_later(live, changes, self.deleted, kinds), left_open, kinds))
         self._parts = (_Parts(self.states[0], kinds), _Parts(self.states[1], kinds))
         self.roles = (self._parts[0].roles, self._parts[1].roles)
         self._touched = _touched(self.states, changes, kinds)
@@ -83,8 +106,14 @@ class AccessChange:
 
     @cached_property
     def delta(self) -> AccessDelta:
+        """Where nothing shows which role somebody has, none is said to be gained or lost by another one: that is `unclear`."""
         before, after = self.items
-        return AccessDelta(_sorted(after - before), _sorted(before - after))
+        gained, lost = after - before, before - after
+        hidden = [{_place(item) for item in items if item[2] == UNREAD} for items in (before, after)]
+        unclear = {item for item in gained if _place(item) in hidden[0]}
+        kept = {_place(item) for item in after}
+        lost = {item for item in lost if _place(item) not in (kept if item[2] == UNREAD else hidden[1])}
+        return AccessDelta(_sorted(gained - unclear), _sorted(lost), _sorted(unclear))
 
     @cached_property
     def touched_admins(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -354,5 +383,11 @@ def _bound(state: dict[Address, Attributes], gone: frozenset[Address], kinds: Ki
     return state
 
 
+def _place(item: Item) -> tuple[str, str, str]:
+    """Whose it is, where and by which path: all but the role."""
+    return item[0], item[1], item[3]
+
+
 def _sorted(items: Iterable[Item]) -> tuple[AccessItem, ...]:
-    return tuple(AccessItem(*item) for item in sorted(items))
+    shown = ((member, scope, "" if role == UNREAD else role, path) for member, scope, role, path in items)
+    return tuple(AccessItem(*item) for item in sorted(shown))

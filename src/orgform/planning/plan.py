@@ -25,7 +25,7 @@ from orgform.model import (
     key_of,
     kind_of,
 )
-from orgform.planning.access import AccessChange
+from orgform.planning.access import AccessChange, unread_roles
 from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
 from orgform.planning.effect import Effect, effects, shrinks, value_at
@@ -206,7 +206,9 @@ class Judged:
 
     def _change(self, changes: Sequence[Change]) -> AccessChange:
         live: dict[Address, Attributes] = {a: r.attributes for a, r in self.scope.live.items()}
-        return AccessChange(live, {a: r.observed for a, r in self.scope.live.items() if r.observed}, changes, self.kinds)
+        observed = {a: r.observed for a, r in self.scope.live.items() if r.observed}
+        reach = {kind: self.inputs.targets[name].capabilities.of(kind) for kind, name in self.scope.target_of.items()}
+        return AccessChange(live, observed, changes, self.kinds, unread_roles(reach, self.kinds))
 
     def facts(self, changes: tuple[Change, ...], incomplete: dict[str, str], protected: tuple[Address, ...] = ()) -> Facts:
         return Facts(

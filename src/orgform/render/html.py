@@ -30,6 +30,7 @@ from orgform.render.view import (
     sections,
     summary,
     target_words,
+    unclear,
 )
 from orgform.render.words import clean, count, noun, plural
 
@@ -239,11 +240,13 @@ def _step(step: steps.Step, many: bool) -> str:
 
 def _access(doc: Doc) -> Iterator[str]:
     delta, known = doc.get("access") or {}, names(doc)
-    for key, verb, style, sign in (("lost", "lose", "loss", "-"), ("gained", "gain", "gain", "+")):
+    for key, verb, style, sign in (("lost", "lose", "loss", "-"), ("gained", "gain", "gain", "+"), ("unclear", "", "update", "~")):
         found = people(rows(delta, key), known)
         if found:
             shown = found if key == "lost" else found[:LISTED]
-            title = f"{count(len(found), 'person', 'people')} {verb}{'s' if len(found) == 1 else ''} access"
+            title = (
+                f"{count(len(found), 'person', 'people')} {verb}{'s' if len(found) == 1 else ''} access" if verb else unclear(len(found))
+            )
             yield _block(
                 title, "", "".join(_person(p, style, sign) for p in shown) + _more(found[len(shown) :], 0), opened=len(found) <= OPEN
             )

@@ -29,6 +29,7 @@ from orgform.render.view import (
     sections,
     summary,
     target_words,
+    unclear,
 )
 from orgform.render.words import Paint, clean, count, noun
 
@@ -199,6 +200,8 @@ def _lost(doc: Doc) -> Iterator[Block]:
     if lost:
         lines = _persons(lost, "-", 10)
         yield _details(f"{count(len(lost), 'person', 'people')} {'loses' if len(lost) == 1 else 'lose'} access", lines, "diff", " open")
+    if other := people(rows(doc.get("access") or {}, "unclear"), names(doc)):
+        yield _details(unclear(len(other)), _persons(other, "!", 10), "diff", " open")
 
 
 def _gained(doc: Doc, per_kind: int) -> Iterator[Block]:

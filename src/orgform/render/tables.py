@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from orgform.render.view import STYLE, SYMBOLS
+from orgform.render.view import STYLE, SYMBOLS, UNREAD
 from orgform.render.words import Paint, clean, count, hang, pad, width_of, wrap
 
 Doc = Mapping[str, Any]
@@ -130,7 +130,7 @@ def outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
 def access(items: Sequence[Doc], *, color: bool, width: int) -> str:
     """Who can do what where, and why: a table by person."""
     body = [
-        (clean(i.get("member", "")), clean(i.get("workspace") or "(company)"), clean(i.get("role", "")), clean(i.get("path", "")))
+        (clean(i.get("member", "")), clean(i.get("workspace") or "(company)"), clean(i.get("role") or UNREAD), clean(i.get("path", "")))
         for i in items
     ]
     people = count(len({row[0] for row in body}), "person", "people")

@@ -34,6 +34,7 @@ from orgform.render.view import (
     sections,
     summary,
     target_words,
+    unclear,
 )
 from orgform.render.words import Paint, clean, count, cut, hang, listing, noun, pad, plural, width_of
 
@@ -245,8 +246,8 @@ class Page:
 
     def access(self, doc: Doc) -> Iterator[str]:
         delta, known = doc.get("access") or {}, names(doc)
-        lost, gained = people(rows(delta, "lost"), known), people(rows(delta, "gained"), known)
-        if not (lost or gained):
+        lost, gained, other = (people(rows(delta, name), known) for name in ("lost", "gained", "unclear"))
+        if not (lost or gained or other):
             return
         yield from self.title("Access")
         if lost:
@@ -260,6 +261,9 @@ class Page:
                 hidden = gained[len(shown) :]
                 grants = sum(p.total for p in hidden)
                 yield self.paint("dim", f"    ... and {len(hidden):,} more people with {count(grants, 'grant')}; {MORE}")
+        if other:
+            yield self.paint("yellow", f"  {unclear(len(other))}:")
+            yield from self.persons(other, "~", "yellow", 10)
 
     def persons(self, listed: Sequence[Person], symbol: str, style: str, limit: int) -> Iterator[str]:
         for person in listed:

@@ -195,6 +195,16 @@ def people(items: Iterable[Doc], known: Mapping[str, str]) -> tuple[Person, ...]
     )
 
 
+#: what stands for a role that no read shows, of somebody's whole line and in a cell of a table
+UNREAD_ROLE, UNREAD = "a role (not readable here)", "(not readable here)"
+
+
+def unclear(count_of: int) -> str:
+    """Above those who keep a place where nothing shows their role of today, and who will have one that is known."""
+    which = "this role, and nothing shows which one it is" if count_of == 1 else "these roles, and nothing shows which ones they are"
+    return f"{count(count_of, 'person', 'people')} will have {which} today"
+
+
 def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
     """`admin in brand-x-us and brand-x-eu (group:support)`; the company-level role is `owner of the company`."""
     spaces = [clean(w) for w in where if w]
@@ -204,7 +214,7 @@ def grant(role: str, path: str, where: Sequence[str], limit: int) -> str:
     more = [f"{len(spaces) - len(shown):,}{' more' if shown else ''} workspaces"] if len(shown) < len(spaces) else []
     places = [*(["of the company"] if len(spaces) < len(where) else []), *([f"in {listing([*shown, *more])}"] if spaces else [])]
     how = f" ({clean(path)})" if path and path != "direct" else ""
-    return f"{clean(role)} {' and '.join(places)}{how}"
+    return f"{clean(role) or UNREAD_ROLE} {' and '.join(places)}{how}"
 
 
 def summary(doc: Doc) -> str:

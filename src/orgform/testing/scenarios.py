@@ -194,6 +194,7 @@ def outline(plan: Plan, kinds: Kinds) -> dict[str, Any]:
         "refused": {v.guard: {"items": list(v.items), "override": v.override} for v in plan.refused},
         "gained": [_access(item) for item in plan.access.gained],
         "lost": [_access(item) for item in plan.access.lost],
+        "unclear": [_access(item) for item in plan.access.unclear],
         "unmanaged": [u.address for u in plan.unmanaged],
         "observed": {o.address: {o.attribute: o.value} for o in plan.observed},
         "costs": {c.address: c.description for c in plan.costs},
@@ -235,7 +236,7 @@ def _by_hand(step: ManualStep) -> dict[str, Any]:
 
 
 def _access(item: Any) -> str:
-    return f"{item.member}: {item.role} in {item.workspace or 'the company'} ({item.path})"
+    return f"{item.member}: {item.role or 'an unread role'} in {item.workspace or 'the company'} ({item.path})"
 
 
 def _converges(scenario: Scenario, config: Config, provider: FakeProvider, plan: Plan) -> None:
