@@ -137,7 +137,7 @@ def test_a_token_that_may_read_only_is_said_before_anything_is_tried(tmp_path: P
         (answer(200, {"items": []}), "URL does not say who the token is: .*missing required field `company`", ""),
         (answer(403, {"detail": "no"}), "URL does not say who the token is: GET /v1/whoami: 403 Some Reason: no", "may not"),
         (answer(429, {"detail": "60 a minute"}), r"URL does not say who the token is: .*60 a minute \(6 tries\)", ""),
-        (reset, "URL does not say who the token is: .*was cut", ""),
+        (reset, "GET /v1/whoami: the connection to URL was cut", ""),
     ],
 )
 def test_a_token_that_is_not_taken(tmp_path: Path, kinds: Kinds, step: Step, message: str, hint: str) -> None:

@@ -20,9 +20,9 @@ from typing import Any, Final, Generic, TypeVar
 
 from orgform.providers import (
     bounds,
-    certificates,
     lean,  # noqa: F401  before httpx
     turn,
+    unreached,
 )
 
 # isort: split
@@ -153,6 +153,7 @@ class Session:
         }
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
+        _check_headers(self._headers)
         self._transport = transport
         self._max_wait = max_wait
         self._whole = WHOLE if whole is None else whole
@@ -250,10 +251,10 @@ class Session:
             return self._got(method, url, content, headers)
         except bounds.OutOfBounds as e:
             raise HttpError(f"{method} {url.path}: {e} ({_origin(url)})", maybe_done=True, again=e.again) from e
-        except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-            why, hint = certificates.refused(e)
-            message = f"{method} {url.path}: cannot connect to {_origin(url)}: {why or _words(e)}"
-            raise HttpError(message, hint=hint, again=not why) from e
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as e:
+            found = unreached.explain(e, _origin(url))
+            message = f"{method} {url.path}: cannot connect to {_origin(url)}: {found.why}"
+            raise HttpError(message, hint=found.hint, again=found.again) from e
         except httpx.TransportError as e:
             cut = f"{method} {url.path}: the connection to {_origin(url)} was cut: {_words(e)}"
             raise HttpError(cut, maybe_done=True, again=True) from e
@@ -351,7 +352,15 @@ class Session:
         """This thread's own."""
         found: tuple[httpx.Client, bounds.Deadline] | None = getattr(self._local, "client", None)
         if found is None:
-            client = httpx.Client(
+            client = self._made()
+            with self._lock:
+                self._clients.append(client)
+            found = self._local.client = (client, bounds.Deadline())
+        return found
+
+    def _made(self) -> httpx.Client:
+        try:
+            return httpx.Client(
                 headers=self._headers,
                 timeout=self._timeout,
                 transport=self._transport,
@@ -359,10 +368,9 @@ class Session:
                 follow_redirects=False,
                 trust_env=self._transport is None,
             )
-            with self._lock:
-                self._clients.append(client)
-            found = self._local.client = (client, bounds.Deadline())
-        return found
+        except (ValueError, ImportError, httpx.InvalidURL) as e:
+            message, hint = unreached.no_proxy(e, self.origin)
+            raise HttpError(message, hint=hint) from e
 
 
 class InProcessTransport(httpx.BaseTransport):
@@ -455,11 +463,31 @@ def _trust(base: httpx.URL, ca: Path | None) -> ssl.SSLContext | bool:
     if base.scheme != "https":
         return False
     if ca is None:
-        return httpx.create_ssl_context()
+        return _usual_trust()
     try:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as e:
         raise ProviderError(f"cannot use {ca} as the target's `ca`: {e}", hint="name a PEM file with the certificates to trust") from e
+
+
+def _usual_trust() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as e:  # also what no PEM file is
+        raise ProviderError(
+            f"cannot use the authorities that SSL_CERT_FILE or SSL_CERT_DIR name: {e}",
+            hint="let it name a PEM file that is there, or unset it",
+        ) from e
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """What came from a secret must be sendable: a line that was pasted with its neighbour would be refused by the network code, unread."""
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ReadFailed(
+                f"what is to be sent as `{name}` has a line end, or another character that cannot be sent, inside of it",
+                hint="see where the target's secret leads to: a token is one line of plain characters",
+            )
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float:

@@ -75,4 +75,6 @@ def _explained(error: HttpError, url: str) -> tuple[str, str]:
         return f"{url} does not take the token: {error.detail or error.message}", _MAKE_ONE
     if error.status == 404:
         return f"there is no orgform server at {url} ({error.message})", "set the target's `url` to what `orgform serve` prints"
+    if error.status is None:
+        return error.message, error.hint
     return f"{url} does not say who the token is: {error.message}", error.hint
