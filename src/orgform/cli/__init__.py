@@ -5,16 +5,20 @@ Invariant: only this package exits the process, and every exit has a code of pro
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
+
+from orgform.collector import for_one_command
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; gives the exit code. Never raises, except `SystemExit` of an interpreter that shuts down."""
-    # A command reads a company once and ends: nearly all that it makes stays, and looking for garbage took a tenth of the time.
-    gc.set_threshold(500_000, 20, 100)
+    """Runs one command; gives the exit code. Never raises, except `SystemExit` of an interpreter that shuts down.
+
+    `argv`: instead of what this process was started with; then it may go on afterwards.
+    """
+    if argv is None:
+        for_one_command()
     try:
         from orgform.cli.shell import run
     except KeyboardInterrupt:
