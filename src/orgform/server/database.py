@@ -256,6 +256,9 @@ def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:
         if seconds is None:
             connection.exec_driver_sql("BEGIN")
             return
+        if seconds == BUSY_SECONDS:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

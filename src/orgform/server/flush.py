@@ -27,6 +27,11 @@ EVENT = ("company", "time", "actor", "token", "client", "action", "address", "ol
 ANSWER = ("company", "key", "digest", "answer", "created_at")
 
 _KEY = ("company", "kind", "key")
+_MORE = (
+    sa.update(t.totals)
+    .where(t.totals.c.company == sa.bindparam("of_company"), t.totals.c.kind == sa.bindparam("of_kind"))
+    .values(total=t.totals.c.total + sa.bindparam("number"))
+)
 
 
 class Change(Struct, frozen=True):
@@ -81,10 +86,8 @@ def _count(connection: sa.Connection, company: str, gone: Iterable[tuple[Any, ..
         delta[row[1]] = delta.get(row[1], 0) - 1
     for row in new:
         delta[row[1]] = delta.get(row[1], 0) + 1
-    c = t.totals.c
     for kind, number in delta.items():
-        this = (c.company == company, c.kind == kind)
-        if not connection.execute(sa.update(t.totals).where(*this).values(total=c.total + number)).rowcount:
+        if not connection.execute(_MORE, {"of_company": company, "of_kind": kind, "number": number}).rowcount:
             connection.execute(sa.insert(t.totals).values(company=company, kind=kind, total=number))
 
 

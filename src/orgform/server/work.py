@@ -23,6 +23,11 @@ from orgform.server.shape import Link, Shapes
 from orgform.server.store import Row, looked_up, now, rows_at, time_text
 
 REMEMBERED_DAYS = 7
+_LINK = ("target", "source", "path", "rule")
+_STORED = ("key", "digest", "answer")
+_FORGET = sa.delete(t.idempotency_keys).where(
+    t.idempotency_keys.c.company == sa.bindparam("company"), t.idempotency_keys.c.created_at < sa.bindparam("old")
+)
 
 
 class Caller(Struct, frozen=True):
@@ -85,10 +90,8 @@ class Work:
         if not missing:
             return
         found: dict[str, list[Named]] = {a: [] for a in missing}
-        c = t.links.c
-        columns = (c.target, c.source, c.path, c.rule)
-        query = looked_up(self.connection, columns, (c.company == self.caller.company,), c.target, missing)
-        for target, source, path, rule in self.connection.execute(query).all():
+        within = {"company": self.caller.company}
+        for target, source, path, rule in looked_up(self.connection, t.links, _LINK, within, "target", missing):
             found[target].append((source, Link(target, path, rule)))
         self._stored_links.update(found)
 
@@ -195,11 +198,9 @@ class Work:
     # Idempotency
 
     def prefetch_stored(self, keys: Sequence[str]) -> None:
-        c = t.idempotency_keys.c
         if keys:
-            columns = (c.key, c.digest, c.answer)
-            query = looked_up(self.connection, columns, (c.company == self.caller.company,), c.key, keys)
-            self._stored.update((key, Stored(digest, answer)) for key, digest, answer in self.connection.execute(query).all())
+            found = looked_up(self.connection, t.idempotency_keys, _STORED, {"company": self.caller.company}, "key", keys)
+            self._stored.update((key, Stored(digest, answer)) for key, digest, answer in found)
 
     def stored(self, key: str) -> Stored | None:
         return self._stored.get(key)
@@ -225,6 +226,5 @@ class Work:
 
     def _forget_old_answers(self) -> None:
         """Nobody repeats a request after a week."""
-        c = t.idempotency_keys.c
         old = time_text(datetime.now(UTC) - timedelta(days=REMEMBERED_DAYS))
-        self.connection.execute(sa.delete(t.idempotency_keys).where(c.company == self.caller.company, c.created_at < old))
+        self.connection.execute(_FORGET, {"company": self.caller.company, "old": old})
