@@ -196,10 +196,12 @@ class ManualStep(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """A change that the API does once people have done these steps; a later plan has it among its changes."""
+    """A change that is not done yet; a later plan has it among its changes. `waits_for`: the steps that people do first, or what it refers
+    to in a target that could not be read: `left_out` names these targets, and the change is left out with them."""
 
     change: Change
     waits_for: tuple[Address, ...]
+    left_out: tuple[str, ...] = ()
 
 
 class Attested(Struct, frozen=True):

@@ -167,7 +167,7 @@ def inputs_of(
         diagnostics=config.diagnostics,
         attested=word.words,
         failed={name: PlanTarget(config.targets[name].provider, False, problem=why) for name, why in snapshot.failed.items()},
-        unseen={kind: f"the target {n} could not be read" for kind, n in config.claims.items() if n in snapshot.failed},
+        left_out={kind: name for kind, name in config.claims.items() if name in snapshot.failed},
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from orgform.codec import replace
 from orgform.kinds import Kind
-from orgform.model import FieldChange, Plan
+from orgform.model import FieldChange, Plan, PlanTarget
 from orgform.planning.hands import possible
 from orgform.providers.base import Capabilities, Guide, KindCapability
-from tests.planning.worlds import change, plan, steps, target
+from tests.planning.worlds import KINDS, change, plan, steps, target
 
+States = dict[str, dict[str, Any]]
 ANN, BEN = "member/ann@acme.com", "member/ben@acme.com"
 PEOPLE = {ANN: {"role": "standard"}, BEN: {"role": "standard"}}
 ROLES_BY_HAND = KindCapability(fields={"role": "attested"}, guides={"*": Guide("Settings > Roles")})
@@ -42,6 +46,61 @@ def test_a_name_that_the_api_changes_gives_no_role() -> None:
     assert not made.refused
     assert steps(made) == [f"update {BEN}"]
     assert [str(w.change.address) for w in made.waiting] == [ANN]
+
+
+def left_out(new: States, old: States, *, by_hand: str = "", away: str = "member") -> Plan:
+    """A target that takes the one kind could not be read; people do the other kind."""
+    kinds = {k: KindCapability(**dict.fromkeys(("create", "update", "delete"), "manual" if k == by_hand else "api")) for k in KINDS}  # type: ignore[arg-type]
+    state = replace(target(capabilities=Capabilities(kinds=kinds)), kinds=frozenset(KINDS) - {away})
+    seen = {a: own for a, own in old.items() if not a.startswith(f"{away}/")}
+    failed = {"people": PlanTarget("scim", False, problem="it is away")}
+    return plan(new, seen, seen, state=state, failed=failed, left_out={away: "people"}, allow=("incomplete-read:*", "deletes:*"))
+
+
+def held_back(made: Plan) -> dict[str, tuple[list[str], list[str]]]:
+    return {str(w.change.address): (list(map(str, w.waits_for)), list(w.left_out)) for w in made.waiting}
+
+
+def test_what_waits_for_what_is_left_out_is_left_out_too() -> None:
+    """The group's new members are in a system that is away: what is only as new as the group, and what it is to let go, waits for it."""
+    there: States = {"workspace/x": {}, ANN: {}}
+    made = left_out({**there, BEN: {}, "group/g": {"members": ["ben@acme.com"]}, "membership/x/group:g": {}}, there)
+    assert steps(made) == []
+    assert held_back(made) == {"group/g": ([BEN], ["people"]), "membership/x/group:g": (["group/g"], ["people"])}
+    assert made.summary["waiting"] == 2
+
+
+def test_what_something_refers_to_already_is_there() -> None:
+    there: States = {"workspace/x": {}, ANN: {}, "group/g": {"members": ["ann@acme.com"]}, "membership/x/ann@acme.com": {"role": "member"}}
+    new: States = {**there, "group/g": {"members": ["ann@acme.com"], "name": "G"}, "membership/x/ann@acme.com": {"role": "viewer"}}
+    assert sorted(steps(left_out(new, there))) == ["update group/g", "update membership/x/ann@acme.com"]
+    assert steps(left_out({**there, "workspace/x": {"name": "X"}}, there, away="role")) == ["update workspace/x"]
+
+
+def test_nobody_is_asked_to_do_by_hand_what_is_left_out() -> None:
+    there: States = {"workspace/x": {}, ANN: {}, BEN: {}}
+    made = left_out({**there, "membership/x/ben@acme.com": {"role": "member"}, "tag/x/t": {}}, there, by_hand="membership")
+    assert (made.manual_steps, steps(made)) == ((), ["create tag/x/t"])
+    assert held_back(made) == {"membership/x/ben@acme.com": ([BEN], ["people"])}
+
+
+def test_what_waits_for_people_too_says_both() -> None:
+    there: States = {ANN: {}, BEN: {}}
+    made = left_out(
+        {**there, "workspace/x": {}, "membership/x/ben@acme.com": {"role": "member"}, "tag/x/t": {}}, there, by_hand="workspace"
+    )
+    assert [str(s.address) for s in made.manual_steps] == ["workspace/x"]
+    assert held_back(made) == {
+        "membership/x/ben@acme.com": ([BEN, "workspace/x"], ["people"]),
+        "tag/x/t": (["workspace/x"], []),
+    }
+
+
+def test_what_is_built_in_is_in_no_target() -> None:
+    there: States = {"workspace/x": {}, ANN: {}}
+    assert steps(left_out({**there, "membership/x/ann@acme.com": {"role": "viewer"}}, there, away="role")) == [
+        "create membership/x/ann@acme.com"
+    ]
 
 
 def test_a_secret_that_nobody_can_change_is_not_told() -> None:

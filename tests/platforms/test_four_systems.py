@@ -13,6 +13,7 @@ import pytest
 from orgform import app
 from orgform.model import Plan, Report
 from orgform.testing.fakes import front, scim, stanna, unleash
+from tests.platforms import processes
 
 EXAMPLE = Path(__file__).parents[2] / "examples/platforms/four-systems"
 PEOPLE = {"alice": "Alice Ng", "olu": "Olu Ade", "bob": "Robert Roy", "carol": "Carol Diaz"}
@@ -105,3 +106,48 @@ def test_one_that_is_away_does_not_stop_the_others(systems: Systems) -> None:
     systems.success._queued.clear()
     made, _ = applied(systems.options)
     assert {c.target for c in made.changes} == {"success"}
+
+
+class Shell:
+    """`orgform` as a process. While people are `away`, nothing listens where they are."""
+
+    def __init__(self, systems: Systems) -> None:
+        self.options, self.away = systems.options, True
+
+    def run(self, command: str, *words: str) -> tuple[int, str]:
+        """The exit code, and all that it said, on one line."""
+        chosen = ["scim=http://127.0.0.1:9/scim/v2", *self.options.variables[1:]] if self.away else self.options.variables
+        told = [word for value in chosen for word in ("--var", value)]
+        told += [word for value in (*self.options.allow_target, "people=http://127.0.0.1:9") for word in ("--allow-target", value)]
+        folder = self.options.folder
+        done = processes.orgform(command, "-C", folder, "--max-wait", "0.01", *told, *words, cwd=folder.parent, env=processes.environment())
+        return done.returncode, " ".join(f"{done.stdout}\n{done.stderr}".split())
+
+
+def test_what_refers_to_people_is_left_out_while_they_are_away(systems: Systems) -> None:
+    """Nobody knows whether Carol is there to be let in; what is only about places goes on."""
+    shell = Shell(systems)
+    code, told = shell.run("plan")
+    assert code == 1
+    assert "Left out with the target people (2 changes): an apply does them once the target can be read" in told
+    assert "create membership/care/carol@acme.example: needs member/carol@acme.example" in told
+    assert "create membership/care-lab/carol@acme.example: needs member/carol@acme.example and workspace/care-lab" in told
+    code, told = shell.run("apply", "--yes")
+    assert code == 6
+    assert "2 changes of other targets need something of people: left out." in told
+    assert "created inbox/care/Support" in told
+    assert "created membership" not in told
+    systems.front.add_team("Customer care lab")
+    shell.run("apply", "--yes")
+    code, told = shell.run("plan")
+    assert (code, "Plan: 0 to create, 0 to update, 0 to delete, 0 manual, 2 waiting." in told) == (1, True), told
+    shell.away = False
+    code, told = shell.run("apply", "--yes")
+    assert (code, "created membership/care-lab/carol@acme.example" in told) == (0, True), told
+    assert not app.plan(systems.options).changes
+
+
+def test_the_others_by_name_do_not_wait_for_people(systems: Systems) -> None:
+    """Who chooses targets says that the rest is as it should be."""
+    code, told = Shell(systems).run("apply", "--yes", "--target", "front", "--target", "flags")
+    assert (code, "created membership/care/carol@acme.example" in told) == (0, True), told

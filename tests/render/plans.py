@@ -220,7 +220,10 @@ def everything() -> Plan:
                 because=("it was attested by dana@acme.com, which ran out on 2026-11-01",),
             ),
         ),
-        waiting=(Waiting(create("inbox/brand-x-eu/main", "Main", name="Main"), (Address("workspace/brand-x-eu"),)),),
+        waiting=(
+            Waiting(create("inbox/brand-x-eu/main", "Main", name="Main"), (Address("workspace/brand-x-eu"),)),
+            Waiting(create("group/desk", "Desk"), (Address("member/ira@acme.com"),), ("people",)),
+        ),
         attested=(Attested("front", Address("membership/brand-x-us/li@acme.com"), "dana@acme.com", "2026-11-01", "2027-04-30", "OPS-12"),),
         unmanaged=tuple(Unmanaged("acme", Address(f"tag/brand-x-us/t{i}")) for i in range(14)),
         observed=(Observed("acme", Address("member/li@acme.com"), "status", "invited"),),

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from orgform.codec import decode, encode_pretty
-from orgform.model import AccessDelta, AccessItem, GuardVerdict, Plan
+from orgform.model import AccessDelta, AccessItem, Address, GuardVerdict, Plan, Waiting
 from orgform.render import frames, html, markdown, tables, text, view
 from orgform.render.values import created, differences, dig, show
 from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
@@ -99,10 +99,19 @@ def test_a_role_that_nothing_shows_is_not_named() -> None:
 
 def test_the_summary_is_the_last_line() -> None:
     page = text.plan(plans.doc(plans.everything()), color=False, width=80)
-    assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual, 1 waiting. 14 unmanaged."
+    assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual, 2 waiting. 14 unmanaged."
     assert (
         text.plan(plans.doc(plans.make()), color=False, width=80).splitlines()[-1] == "No changes: the live system is as the config says."
     )
+
+
+def test_what_is_left_out_stands_by_the_targets_that_it_is_left_out_with() -> None:
+    held = [("group/a", ("people",)), ("group/b", ("flags", "people")), ("group/c", ("flags", "people")), ("group/d", ())]
+    waiting = tuple(Waiting(plans.create(a, a), (Address("member/z@acme.com"),), names) for a, names in held)
+    shown = text.plan(plans.doc(plans.make(waiting=waiting)), color=False, width=120)
+    assert "\nWaiting for steps (1 change): an apply does them once the steps are done\n    create group/d: after" in shown
+    assert "\n\nLeft out with the targets flags and people (2 changes): an apply does them once the targets can be read\n" in shown
+    assert "\n\nLeft out with the target people (1 change): an apply does it once the target can be read\n" in shown
 
 
 @pytest.mark.parametrize("name", ["nothing", "first", "everything", "large"])
@@ -278,8 +287,9 @@ def test_an_apply_with_steps_left_does_not_say_that_nothing_is_to_do() -> None:
 def test_steps_and_words_are_counted_once_and_say_their_target() -> None:
     page = html.plan(plans.doc(plans.everything()))
     assert "Waiting for steps (1 change) <" in page
+    assert "Left out with the target people (1 change) <" in page
     assert "Attested (1) <" in page
-    assert "<b>1</b>waiting" in page
+    assert "<b>2</b>waiting" in page
     assert '<code>workspace/brand-x-eu</code> <span class="note">in front</span>' in page
 
 

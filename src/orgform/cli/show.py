@@ -98,7 +98,7 @@ def after_apply(screen: Screen, done: Report, made: Plan) -> None:
     """What an apply could not do: said last, where it will be seen."""
     if done.outcome == "declined":
         return
-    steps, waiting = len(made.manual_steps), len(made.waiting)
+    steps, waiting = len(made.manual_steps), sum(not w.left_out for w in made.waiting)
     if steps and not made.undoes:
         held = (
             f", and {waiting:,} change{'' if waiting == 1 else 's'} of the API wait{'s' if waiting == 1 else ''} for that"
@@ -109,6 +109,9 @@ def after_apply(screen: Screen, done: Report, made: Plan) -> None:
     for name, target in made.targets.items():
         if target.problem:
             screen.note(f"Nothing was done in the target {name}: {target.problem}")
+            if left := sum(name in w.left_out for w in made.waiting):
+                need = "change of other targets needs" if left == 1 else "changes of other targets need"
+                screen.note(f"{left:,} {need} something of {name}: left out.")
 
 
 def valid(screen: Screen, found: Validation) -> None:

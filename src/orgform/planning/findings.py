@@ -266,7 +266,7 @@ def _failed(inputs: PlanInputs) -> list[Diagnostic]:
             "error",
             "ORG510",
             f"the target {name} could not be read, so it is left out of this plan: {target.problem}",
-            "the plan of the other targets stands; run it again when this one can be reached",
+            "the plan of the other targets stands, without what refers to something there; run it again when this one can be reached",
         )
         for name, target in sorted(inputs.failed.items())
     ]

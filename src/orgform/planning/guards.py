@@ -320,7 +320,7 @@ def _blind(facts: Facts) -> dict[str, str]:
     can still sign in after it."""
     if not any(c.risk == "destructive" for c in facts.changes):
         return {}
-    return {kind: why for kind, why in facts.inputs.unseen.items() if facts.kinds[kind].access}
+    return {kind: f"the target {name} could not be read" for kind, name in facts.inputs.left_out.items() if facts.kinds[kind].access}
 
 
 def immutable(facts: Facts) -> GuardVerdict | None:

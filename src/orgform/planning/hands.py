@@ -1,4 +1,4 @@
-"""What of a plan an API does, what people do by hand, and which of the API's changes wait for them.
+"""What of a plan an API does, what people do by hand, which of the API's changes wait for them, and what is left out with a target.
 
 Invariant: guards, access and order were judged on the changes as a whole; here they are only parted. Nothing is lost: every field of a
 change ends in an API change, in a step, or in a diagnostic that says why neither can be.
@@ -14,13 +14,14 @@ from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
 from orgform.formats import readable
 from orgform.kinds import Kind, Kinds, Reference
-from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting, address_of, key_of, parts_of
+from orgform.model import Address, Attributes, Change, FieldChange, ManualStep, Waiting, address_of, key_of, kind_of, parts_of
 from orgform.planning.diff import fingerprint
 from orgform.planning.order import dependencies, references_between
 from orgform.planning.scope import TargetState
 from orgform.providers.base import FieldReach, Guide, KindCapability
 
 BY_HAND: frozenset[FieldReach] = frozenset({"manual", "attested"})
+_ALL_READ: Mapping[str, str] = {}
 
 
 class Divided(Struct, frozen=True):
@@ -62,22 +63,29 @@ def parted(
     called: Callable[[Address], str] = key_of,
     ran_out: Collection[Address] = (),
     *,
+    left_out: Mapping[str, str] = _ALL_READ,
     destroy: bool = False,
 ) -> Parted:
     """The ordered changes, parted. Steps stand in the plan's order; what needs a step that is not done waits for it.
 
-    `called`: what people call what a step happens in. `ran_out`: what was attested once, and is to be looked at again. `destroy`: the
-    plan deletes all that is managed, and steps are attested in the same words.
+    `called`: what people call what a step happens in. `ran_out`: what was attested once, and is to be looked at again. `left_out`: kind ->
+    target, of targets that could not be read: what refers to something of theirs is left out with them. `destroy`: the plan deletes all
+    that is managed, and steps are attested in the same words.
     """
     divided = [_divided(c, kinds.of(c.address), targets[c.target]) for c in ordered]
-    if all(d.hand is None for d in divided):
+    unread = {i: found for i, c in enumerate(ordered) if (found := _unread(c, left_out, kinds))} if left_out else {}
+    if not unread and all(d.hand is None for d in divided):
         return Parted(tuple(ordered))
     waits = _waits(ordered, kinds)
     unopened = _unopened(ordered, divided, kinds)
-    held = _held(divided, waits, unopened)
+    held = _held(divided, waits, {*unopened, *unread})
+    away = _away(waits, unread)
     changes, waiting, steps, patch = [], [], [], {}
     for index, division in enumerate(divided):
-        needs = tuple(sorted({*(ordered[i].address for i in waits[index] if i in held), *unopened.get(index, ())}))
+        needs = tuple(sorted({*(ordered[i].address for i in waits[index] if i in held), *unopened.get(index, ()), *unread.get(index, ())}))
+        if index in away and (part := division.api or division.hand):
+            waiting.append(Waiting(part, needs, away[index]))
+            continue
         if division.api and needs:
             waiting.append(Waiting(division.api, needs))
         elif division.api:
@@ -151,6 +159,26 @@ def _decides(change: Change, kind: Kind) -> bool:
     return not words.isdisjoint(_names(change))
 
 
+def _unread(change: Change, left_out: Mapping[str, str], kinds: Kinds) -> dict[Address, str]:
+    """What a change newly refers to in targets that could not be read, and which target that is: nobody knows whether it is there."""
+    own = kinds.identity_references(change.address) if change.action == "create" else ()
+    before, after = (
+        {referent for _, referent in kinds.attribute_references(change.address, attributes or {})}
+        for attributes in (change.before, change.after)
+    )
+    return {a: name for a in (*own, *(after - before)) if (name := left_out.get(kind_of(a))) and not kinds.is_builtin(a)}
+
+
+def _away(waits: Sequence[frozenset[int]], unread: Mapping[int, Mapping[Address, str]]) -> dict[int, tuple[str, ...]]:
+    """Changes that are left out with targets, and which ones: also what waits for such a change. Every edge goes up in a plan's order."""
+    found: dict[int, tuple[str, ...]] = {}
+    for index, earlier in enumerate(waits):
+        names = {*unread.get(index, {}).values(), *(name for other in earlier for name in found.get(other, ()))}
+        if names:
+            found[index] = tuple(sorted(names))
+    return found
+
+
 def _held(divided: Sequence[Divided], waits: Sequence[frozenset[int]], unopened: Collection[int]) -> frozenset[int]:
     """Changes that are not done by this plan: steps, and whatever waits for one, however far down."""
     followers: dict[int, list[int]] = {}
@@ -185,8 +213,8 @@ class Words:
     def _name(self, reference: Reference) -> Callable[[str], str] | None:
         scope = reference.where.get("scope")
         if isinstance(scope, str):
-            known = self.target.roles.get(scope, {})
-            return lambda word: known.get(word, word)
+            known, own = self.target.roles.get(scope, {}), f"{self.target.provider}:"
+            return lambda word: known.get(word) or word.removeprefix(own)
         if self.kinds[reference.kind].access.get("as") == "scope":
             return lambda word: self.called(address_of(reference.kind, word))
         return None

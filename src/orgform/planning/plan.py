@@ -54,7 +54,13 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     everything = ordered(judged.passage.marked(named), kinds, told, depths)
     facts = judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))
     parts = parted(
-        everything, inputs.targets, kinds, lambda address: _called(address, scope, kinds), findings.ran_out, destroy=inputs.destroy
+        everything,
+        inputs.targets,
+        kinds,
+        lambda address: _called(address, scope, kinds),
+        findings.ran_out,
+        left_out=inputs.left_out,
+        destroy=inputs.destroy,
     )
     changes = parts.changes
     counts = Counter(c.action for c in changes)

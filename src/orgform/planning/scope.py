@@ -95,8 +95,8 @@ class PlanInputs(Struct, frozen=True):
     attested: tuple[Attested, ...] = ()
     #: targets that could not be read at all
     failed: dict[str, PlanTarget] = {}
-    #: kind -> why, of what those targets take
-    unseen: dict[str, str] = {}
+    #: kind -> target, of what those targets take
+    left_out: dict[str, str] = {}
 
 
 class Scope(Struct, frozen=True):

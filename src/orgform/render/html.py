@@ -225,7 +225,8 @@ def _manual(doc: Doc, many: bool) -> Iterator[str]:
     found = steps.steps(doc)
     if found:
         yield _block(steps.heading(doc), steps.note(doc), "".join(_step(step, many) for step in found), opened=True)
-    yield from _told(steps.waiting_heading(doc), "an apply does them once the steps are done", steps.waiting(doc))
+    for held in steps.waiting(doc):
+        yield from _told(held.heading, held.note, held.lines)
 
 
 def _step(step: steps.Step, many: bool) -> str:

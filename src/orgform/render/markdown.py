@@ -149,7 +149,8 @@ def _plan(doc: Doc, per_kind: int) -> Iterator[Block]:
     if left := list(page.left(doc))[1:]:
         yield _details(f"Left alone ({len(left_alone(doc)):,}): {LEFT_NOTE}", tuple(left), "", " open")
     yield from _steps(doc)
-    yield from _folded(steps.waiting_heading(doc), steps.waiting(doc))
+    for held in steps.waiting(doc):
+        yield from _folded(held.heading, held.lines)
     yield from _gained(doc, per_kind)
     yield from _folded(f"Costs money ({len(rows(doc, 'costs'))})", list(page.costs(doc))[1:])
     yield from _folded(f"Unmanaged ({len(rows(doc, 'unmanaged')):,})", list(page.unmanaged(doc))[1:])

@@ -77,13 +77,35 @@ def _then(changes: Sequence[Doc]) -> str:
     return f"{listing([*shown, *more])}, by the apply after it" if shown else ""
 
 
-def waiting(doc: Doc) -> list[str]:
-    """A line for each change of the API that waits."""
-    return [
-        f"{(w.get('change') or {}).get('action', '')} {clean((w.get('change') or {}).get('address', ''))}: after "
-        f"{listing(clean(a) for a in w.get('waits_for') or ())}"
-        for w in rows(doc, "waiting")
-    ]
+class Held(Struct, frozen=True):
+    """Changes that an apply does not do yet, `lines` one for each, and when it does: `note`."""
+
+    heading: str
+    note: str
+    lines: list[str]
+
+
+def waiting(doc: Doc) -> list[Held]:
+    """What waits for steps, then what is left out with a target, for each target (or several) apart."""
+    held: dict[tuple[str, ...], list[str]] = {}
+    for change in rows(doc, "waiting"):
+        held.setdefault(tuple(map(str, change.get("left_out") or ())), []).append(_waits(change))
+    return [_held(names, lines) for names, lines in sorted(held.items())]
+
+
+def _held(names: Sequence[str], lines: list[str]) -> Held:
+    number = count(len(lines), "change")
+    if not names:
+        return Held(f"Waiting for steps ({number})", "an apply does them once the steps are done", lines)
+    targets, what = "target" if len(names) == 1 else "targets", "it" if len(lines) == 1 else "them"
+    heading = f"Left out with the {targets} {listing(map(clean, names))} ({number})"
+    return Held(heading, f"an apply does {what} once the {targets} can be read", lines)
+
+
+def _waits(waiting: Doc) -> str:
+    change = waiting.get("change") or {}
+    word = "needs" if waiting.get("left_out") else "after"
+    return f"{change.get('action', '')} {clean(change.get('address', ''))}: {word} {listing(map(clean, waiting.get('waits_for') or ()))}"
 
 
 def attested(doc: Doc) -> list[str]:
@@ -111,10 +133,6 @@ def heading(doc: Doc) -> str:
 def note(doc: Doc) -> str:
     """What a plan that a guard refuses would do to people, its steps would do, too."""
     return REFUSED if guards(doc, "refused") else NOTE
-
-
-def waiting_heading(doc: Doc) -> str:
-    return f"Waiting for steps ({count(len(rows(doc, 'waiting')), 'change')})"
 
 
 def attested_heading(doc: Doc) -> str:

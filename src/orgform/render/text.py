@@ -232,9 +232,10 @@ class Page:
             yield f"     {step.command}"
 
     def waiting(self, doc: Doc) -> Iterator[str]:
-        if listed := steps.waiting(doc):
-            yield from self.title(steps.waiting_heading(doc), "an apply does them once the steps are done")
-            yield from self.few(listed, UNMANAGED)
+        for number, held in enumerate(steps.waiting(doc)):
+            yield from [""] * bool(number)
+            yield from self.title(held.heading, held.note)
+            yield from self.few(held.lines, UNMANAGED)
 
     def attested(self, doc: Doc) -> Iterator[str]:
         if listed := steps.attested(doc):

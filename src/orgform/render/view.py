@@ -230,7 +230,7 @@ def summary(doc: Doc) -> str:
     worded = ", the rest by somebody's word" if rows(doc, "attested") else ""
     if doc.get("undoes") and not (create or update or delete or manual):
         return f"Nothing to undo{': what the run did was changed since' if left else ''}.{tail}"
-    if not (create or update or delete or manual):
+    if not (create or update or delete or manual or waiting):
         return f"No changes: {'what can be read' if rows(doc, 'attested') else 'the live system'} is as the config says{worded}.{tail}"
     return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual{held}.{tail}"
 
