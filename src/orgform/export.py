@@ -120,7 +120,8 @@ def file_pattern(kind: Kind) -> str:
 
 def _target_entry(target: TargetConfig) -> Tree:
     kinds = {"kinds": list(target.kinds)} if target.kinds is not None else {}
-    return {"provider": target.provider, **kinds, **target.options}
+    roles = {"roles": dict(target.roles)} if target.roles else {}
+    return {"provider": target.provider, **kinds, **roles, **target.options}
 
 
 def _place(tree: Tree, kind: Kind, kinds: Kinds, address: Address, entry: Any) -> None:

@@ -174,7 +174,7 @@ def inputs_of(
 def _role_names(target: OpenTarget) -> dict[str, dict[str, str]]:
     """Scope -> {role of the config: what the platform calls it}."""
     roles = target.spec.roles
-    names = RoleNames(roles, target.config.roles)
+    names = RoleNames(roles, target.config.roles, target.spec.name)
     return {scope: names.known(scope) for scope in sorted({*roles.names, *roles.usual})}
 
 

@@ -174,7 +174,7 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
             max_wait=opening.max_wait,
             run=opening.run,
             reserve=opening.reserve,
-            roles=RoleNames(spec.roles, target.roles),
+            roles=RoleNames(spec.roles, target.roles, spec.name),
             labels=labels,
             known=known,
             cache=opening.cache,

@@ -187,6 +187,8 @@ def test_a_role_that_has_no_name_there(tmp_path: Path) -> None:
     assert (owner.summary, viewer.summary) == ("Acme Desk has no role `owner`", "Acme Desk has no role `viewer`")
     assert owner.detail == "its roles are `Owner`, `Agent`; say which one it is in the target: `roles: {owner: ...}`"
     assert "Lead" in viewer.detail
+    theirs = diagnostics(tmp_path, text.replace("role: owner", "role: 'desk:Owner'"))
+    assert "that is one of its own: write a role of yours, and which one that is in the target: `roles: {KEY: Owner}`" in str(theirs)
 
 
 def test_a_target_chooses_what_roles_are_called(tmp_path: Path) -> None:

@@ -283,7 +283,7 @@ def test_only_people_with_an_address_are_members(fake: Unleash, unleash: Provide
 def test_custom_root_roles_are_names_of_their_own(fake: Unleash, unleash: Provider) -> None:
     fake.roles[7] = "Auditor"
     assert done(unleash, "create", "member/eve@acme.com", role="auditor").status == "done"
-    assert read(unleash, "member").resources[Address("member/eve@acme.com")].attributes == {"role": "Auditor"}
+    assert read(unleash, "member").resources[Address("member/eve@acme.com")].attributes == {"role": "unleash:Auditor"}
     assert (
         "Unleash has no root role nobody; it has: Admin, Auditor, Editor, Viewer"
         in done(unleash, "create", "member/x@acme.com", role="nobody").detail
@@ -504,6 +504,45 @@ def test_a_run_can_be_taken_back_but_for_what_people_changed_since(company: tupl
     left = {str(one.address) for one in made.undoes.left if one.target == "unleash"}
     assert left == {"feature_value/shop-staging/one-click-checkout", "feature/one-click-checkout"}
     assert {"feature_value/shop/one-click-checkout", "feature_value/shop/beta-dashboard"} <= {str(c.address) for c in made.changes}
+
+
+def test_a_role_of_theirs_that_is_spelt_like_ours_is_theirs(company: tuple[Path, Unleash]) -> None:
+    """Two custom roles, `owner` and `admin`: whoever has one is no admin, and an undo gives it back by its name."""
+    folder, fake = company
+    app.apply(options(folder, fake))
+    fake.roles |= {8: "owner", 9: "admin"}
+    fake.person("zoe@acme.com", 8, "Zoe")
+    by_mail = {str(u.get("email")): u for u in fake.users.values()}
+    by_mail["lee@acme.com"]["rootRole"] = 9
+    roles = {i.member: i.role for i in app.access(options(folder, fake), live=True) if not i.workspace}
+    assert (roles["zoe@acme.com"], roles["lee@acme.com"], roles["dana@acme.com"]) == ("unleash:owner", "unleash:admin", "admin")
+
+    file = folder / "company.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("dana@acme.com: {name: Dana Ops, role: admin}", "dana@acme.com: {name: Dana Ops, role: member}"))
+    refused = {g.guard: g.items for g in app.plan(options(folder, fake, only=("member/dana*",))).refused}
+    assert refused["company-admins"] == ("member/dana@acme.com",)
+    file.write_text(text)
+
+    _, report = app.apply(options(folder, fake))
+    assert by_mail["lee@acme.com"]["rootRole"] == 1
+    app.undo(options(folder, fake), report.run)
+    assert by_mail["lee@acme.com"]["rootRole"] == 9
+
+
+def test_whose_names_differ_but_for_the_case(fake: Unleash, unleash: Provider) -> None:
+    fake.roles |= {8: "auditor", 9: "Auditor"}
+    refused = done(unleash, "create", "member/eve@acme.com", role="AUDITOR")
+    assert (refused.status, "2 root roles that are called AUDITOR but for the case" in refused.detail) == ("failed", True)
+    assert done(unleash, "create", "member/eve@acme.com", role="unleash:Auditor").status == "done"
+    assert fake.users[max(fake.users)]["rootRole"] == 9
+
+
+def test_the_names_of_roles_are_exported(company: tuple[Path, Unleash]) -> None:
+    folder, fake = company
+    app.apply(options(folder, fake))
+    [text] = app.export(options(folder, fake)).files.values()
+    assert "    roles:\n      admin: Admin\n" in text
 
 
 def test_what_no_config_could_say_is_not_exported(company: tuple[Path, Unleash], tmp_path: Path) -> None:

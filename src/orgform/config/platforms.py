@@ -38,7 +38,7 @@ class Platforms:
         self._closed_words(target, spec)
         for kind in taken:
             self._fields(kind, target, spec)
-        roles = RoleNames(spec.roles, target.roles)
+        roles = RoleNames(spec.roles, target.roles, spec.name)
         self._chosen_roles(target, spec)
         self._roles(taken, target, spec, roles)
         for limit in spec.limits(target.options):
@@ -121,6 +121,8 @@ class Platforms:
             if word not in known:
                 has = spec.roles.names.get(scope) or tuple(known.values())
                 fix = f"its roles are {listed(has)}; say which one it is in the target: `roles: {{{word}: ...}}`"
+                if (theirs := roles.out(scope, word)) != word:  # as a read of the platform shows it
+                    fix = f"that is one of its own: write a role of yours, and which one that is in the target: `roles: {{KEY: {theirs}}}`"
                 self._problems.add("ORG415", f"{_title(spec)} has no role `{str(word)[:80]}`", fix, self._problems.places.value(place))
             elif times[known[word]] > 1:
                 others = listed(sorted(w for w in used if known.get(w) == known[word] and w != word))

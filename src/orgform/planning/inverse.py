@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.codec import Struct
+from orgform.formats import check
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of, parts_of
 from orgform.planning.diff import merge_patch, patched, project, same
@@ -291,7 +292,8 @@ class Inverse:
                 self._leave(wanted.step, f"it needs {_some(absent)}, which {'is' if len(absent) == 1 else 'are'} not there any more")
 
     def _missing(self, address: Address, wanted: Wanted) -> list[Address]:
-        named = [referent for _, referent in self.kinds.attribute_references(address, _written(wanted.desired))]
+        references = self.kinds.attribute_references(address, _written(wanted.desired))
+        named = [referent for reference, referent in references if not _is_platforms_own(referent, self.kinds[reference.kind])]
         created = address not in self.today.live
         needed = [*(self.kinds.identity_references(address) if created else ()), *named]
         return sorted({a for a in needed if kind_of(a) in self.today.readable and not self._there(a)})
@@ -434,6 +436,11 @@ def _set_since(address: Address, made: Attributes, live: Attributes, kind: Kind)
     for path, have, want in leaves({n: v for n, v in live.items() if n in kind.managed}, expected, kind):
         if path[0] in made or not same(have, None):
             yield LeftField(_dotted(path), None, want, have)
+
+
+def _is_platforms_own(referent: Address, kind: Kind) -> bool:
+    """A role that a platform has and no config could (`unleash:Auditor`): nothing of ours is behind it."""
+    return kind.access.get("as") == "role" and kind.key is not None and check(kind.key.format, parts_of(referent)[-1]) is not None
 
 
 def _owning(kind: Kind) -> set[str]:

@@ -142,10 +142,12 @@ class Roles(Struct, frozen=True):
 
 
 class RoleNames:
-    """Both ways between the config's roles and a platform's. A name that stands for none of ours comes through as it is."""
+    """Both ways between the config's roles and a platform's. A name that stands for none of ours comes through as the platform's own,
+    `unleash:Auditor`: a role that somebody there calls `owner` is not ours of that name. No key of a role has a colon."""
 
-    def __init__(self, roles: Roles, chosen: Mapping[str, str]) -> None:
-        """`chosen`: the target's option `roles`: role of the config -> name on the platform."""
+    def __init__(self, roles: Roles, chosen: Mapping[str, str], platform: str = "platform") -> None:
+        """`chosen`: the target's option `roles`: role of the config -> name on the platform. `platform`: the provider's name."""
+        self._own = f"{platform}:"
         self._out: dict[str, dict[str, str]] = {}
         for scope in {*roles.usual, *roles.names}:
             usual = {ours: theirs for ours, theirs in roles.usual.get(scope, {}).items() if ours not in chosen}
@@ -159,10 +161,16 @@ class RoleNames:
         return self._out.get(scope, {})
 
     def out(self, scope: str, role: str) -> str:
-        return self.known(scope).get(role, role)
+        return self.known(scope).get(role) or (role.removeprefix(self._own) if scope in self._out else role)
 
-    def back(self, scope: str, name: str) -> str:
-        return next((ours for ours, theirs in self.known(scope).items() if theirs.casefold() == name.casefold()), name)
+    def back(self, scope: str, name: str, others: Collection[str] = ()) -> str:
+        """`others`: all names of roles there, where a platform tells upper from lower case: one that is called `admin` beside `Admin` is
+        another one."""
+        if scope not in self._out:
+            return name  # roles have the config's own names there
+        ours = {theirs: role for role, theirs in self.known(scope).items()}
+        alike = {theirs.casefold(): role for theirs, role in ours.items() if theirs not in others}
+        return ours.get(name) or alike.get(name.casefold()) or f"{self._own}{name}"
 
 
 class Declared(Struct, frozen=True):

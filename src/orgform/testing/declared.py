@@ -35,7 +35,7 @@ def maps_roles_both_ways(subject: Subject) -> None:
     spec = subject.spec
     if spec is None:
         return
-    roles = RoleNames(spec.roles, subject.platform.roles if subject.platform else {})
+    roles = RoleNames(spec.roles, subject.platform.roles if subject.platform else {}, spec.name)
     for scope in sorted({*spec.roles.names, *spec.roles.usual}):
         closed = spec.roles.names.get(scope, ())
         for ours, theirs in sorted(roles.known(scope).items()):

@@ -147,7 +147,7 @@ def open_provider(
         kinds=load_kinds(),
         secret=lambda option: given.get(option, ""),
         max_wait=max_wait,
-        roles=RoleNames(spec.roles, roles or {}),
+        roles=RoleNames(spec.roles, roles or {}, spec.name),
         labels=lambda system: words,
         known=lambda system: frozenset(words),
     )

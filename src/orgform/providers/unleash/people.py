@@ -53,7 +53,7 @@ class People:
         role = str(user.rootRole) if user.rootRole is not None else ""
         own: Attributes = {"name": user.name} if user.name else {}
         if role:
-            own["role"] = self._roles.back("company", names.get(role, role))
+            own["role"] = self._roles.back("company", names.get(role, role), names.values())
         status = "invited" if user.inviteLink and not user.seenAt else "active"
         return Live(own, {"status": status}, str(user.id), digest(own))
 
@@ -92,10 +92,11 @@ class People:
     def _role(self, role: str | None, names: dict[str, str]) -> int:
         """The id of a root role. Nobody gets more than looking without being given it."""
         name = self._roles.out("company", role) if role else LEAST
-        for id, known in names.items():
-            if known.casefold() == name.casefold():
-                return int(id)
-        raise Refused(f"Unleash has no root role {name}; it has: {', '.join(sorted(names.values()))}")
+        fitting = [id for id, known in names.items() if known == name] or [i for i, n in names.items() if n.casefold() == name.casefold()]
+        if len(fitting) != 1:
+            problem = f"has {len(fitting)} root roles that are called {name} but for the case" if fitting else f"has no root role {name}"
+            raise Refused(f"Unleash {problem}; it has: {', '.join(sorted(names.values()))}")
+        return int(fitting[0])
 
 
 def _names(roles: list[RootRole]) -> dict[str, str]:
