@@ -48,6 +48,14 @@ def test_a_create_must_not_exist_and_a_delete_shows_what_goes() -> None:
     assert delete.precondition == fingerprint({"color": "red"})
 
 
+def test_what_is_left_alone_and_goes_with_what_is_deleted_is_told() -> None:
+    alone = Desired({"name": "X"}, lifecycle=Lifecycle(ignore=("members",)))
+    there = {X: {"name": "X"}, "member/a@acme.com": {}, "membership/x/a@acme.com": {"role": "member"}}
+    (delete,) = plan({X: alone}, there, there).changes
+    assert (delete.action, delete.address) == ("delete", "member/a@acme.com")
+    assert "membership/x/a@acme.com goes with it, which the config does not have" in delete.because
+
+
 def test_label_and_source_are_for_people() -> None:
     wanted = Desired({"name": "New"}, source=Source("a/b.yaml", 3, 5))
     change = only_change({X: wanted}, {X: {"name": "Old"}}, {})

@@ -32,6 +32,7 @@ class Findings:
         self.remember: dict[Address, Base] = {}
         self.forget: list[Address] = []
         self.unmanaged: list[Address] = []
+        self.left_alone: list[Address] = []
         self.diagnostics: list[Diagnostic] = [*_no_base(inputs), *_failed(inputs)]
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
@@ -45,6 +46,8 @@ class Findings:
             triple = scope.triple(address, kind, kinds)
             if triple:
                 self._judge(address, kind, triple)
+            elif address in scope.live:
+                self.left_alone.append(address)
             self.diagnostics.extend(self._theirs(address))
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
@@ -208,7 +211,7 @@ class Findings:
     def _swept_away(self, changes: Sequence[Change]) -> dict[Address, list[str]]:
         """What nobody declared and goes with something that is deleted: it is said, since no change of its own shows it."""
         notes: dict[Address, list[str]] = {c.address: [] for c in changes if c.action == "delete"}
-        for address in self.unmanaged if notes else ():
+        for address in sorted((*self.unmanaged, *self.left_alone)) if notes else ():
             for owner in self.kinds.identity_references(address):
                 if owner in notes:
                     notes[owner].append(f"{address} goes with it, which the config does not have")
