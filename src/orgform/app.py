@@ -367,6 +367,8 @@ def providers(name: str | None = None) -> dict[str, Any]:
 
 def schema(name: str = "company") -> dict[str, Any]:
     """A JSON Schema: `company`, `plan`, or a kind's name. Raises `UsageError` with what there is."""
+    import difflib
+
     kinds = load_kinds()
     if name == "company":
         from orgform.config import company_schema
@@ -377,7 +379,9 @@ def schema(name: str = "company") -> dict[str, Any]:
         return found
     if name in kinds:
         return dict(kinds[name].schema)
-    raise UsageError(f"no schema named {name!r}", hint=f"there are: company, plan, {', '.join(kinds)}")
+    there = ["company", "plan", *sorted({*kinds, *kinds.operations} - {"company"})]
+    close = difflib.get_close_matches(name, there, n=1)
+    raise UsageError(f"no schema named {name!r}", hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(there)}")
 
 
 def init(

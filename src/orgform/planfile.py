@@ -19,6 +19,7 @@ from orgform.model import PLAN_FORMAT, Plan, kind_of, parts_of
 
 LONGEST = 300
 AGAIN = "make it again with `orgform plan -o FILE`"
+NO_PLAN = "`orgform plan -o FILE` makes one; the folder of a config stands behind -C: `orgform apply -C DIR`"
 
 
 class _Head(Struct):
@@ -34,7 +35,7 @@ def read_plan(path: Path, kinds: Kinds) -> Plan:
     except OSError as error:
         raise PlanFileInvalid(f"the plan file {path} cannot be read: {error.strerror}", hint=AGAIN) from None
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PlanFileInvalid(f"{path} is not a plan file: {_shown(error)}", hint=AGAIN) from None
+        raise PlanFileInvalid(f"{path} is not a plan file: {_shown(error)}", hint=NO_PLAN) from None
     if head.format != PLAN_FORMAT:
         raise PlanFileInvalid(f"{path} has the format {_shown(head.format)!r}, this version reads {PLAN_FORMAT!r}", hint=AGAIN)
     if head.tool_version != __version__:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from orgform import __version__
-from orgform.cli.group import COMMANDS
+from orgform.cli.commands.domains import verify
+from orgform.cli.group import COMMANDS, root
 from tests.cli.process import ORGFORM, PATIENCE, environment, run
 
 
@@ -65,6 +68,12 @@ def test_every_command_explains_itself_within_80_columns(name: str) -> None:
         (("plna",), "did you mean 'plan'?"),
         (("aply", "--yes"), "did you mean 'apply'?"),
         (("frobnicate",), "there is no command 'frobnicate' help:"),
+        (("version",), "here it is `orgform --version`"),
+        (("rollback",), "here it is `orgform undo`"),
+        (("plan", "acme"), "the folder of the config stands behind -C: `orgform plan -C acme`"),
+        (("apply", "."), "the folder of the config stands behind -C: `orgform apply -C .`"),
+        (("undo", "20261122", "acme"), "unexpected extra argument (acme) help: see"),
+        (("schema", "workspaces"), "did you mean workspace?"),
         (("plan", "--formt", "json"), "did you mean --format"),
         (("plan", "--zzz"), "has no option --zzz help:"),
         (("-C", "here", "plan"), "options stand after the command"),
@@ -143,3 +152,39 @@ def test_streams_that_are_closed_or_full(closed: str, code: int, out: str, err: 
     done = subprocess.run(["sh", "-c", command], env=environment(), capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (code, err)
     assert done.stdout == "" if not out else out in done.stdout.lower()
+
+
+EVERY = [*((name,) for name in COMMANDS), ("domains", "verify"), ("token", "create"), ("token", "list"), ("token", "revoke")]
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_examples_of_a_help_are_command_lines_that_are_taken(words: tuple[str, ...]) -> None:
+    """Each one is for the command that shows it, and has options and words that it knows."""
+    command = command_of(words)
+    shown = [line.strip() for line in (command.epilog or "").splitlines() if line.strip().startswith("orgform")]
+    assert shown or words in (("token",), ("token", "list"), ("completion",))
+    for line in shown:
+        given = shlex.split(line, comments=True)
+        given = given[: min([i for i, word in enumerate(given) if word in ("<", ">")], default=len(given))]
+        assert tuple(given[: len(words) + 1]) == ("orgform", *words)
+        command.make_context("orgform", given[len(words) + 1 :])
+
+
+def command_of(words: tuple[str, ...]) -> click.Command:
+    if words == ("domains", "verify"):
+        return verify
+    context = click.Context(root)
+    found = root.get_command(context, words[0])
+    for word in words[1:]:
+        assert isinstance(found, click.Group)
+        found = found.get_command(context, word)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_a_command_that_can_fail_in_several_ways_says_how(words: tuple[str, ...]) -> None:
+    text = command_of(words).help or ""
+    reads_a_config = any(param.name == "folder" for param in command_of(words).params)
+    assert ("Exits 0" in text) >= reads_a_config
+    assert not reads_a_config or words == ("init",) or re.search(r"\b3\b", text.partition("Exits 0")[2])

@@ -34,6 +34,20 @@ FURTHER = {
     "completion": "Print the completion script for a shell.",
 }
 COMMANDS = {**USUAL, **FURTHER}
+# what other tools call it -> what it is here
+ELSEWHERE = {
+    "version": "--version",
+    "help": "--help",
+    "check": "validate",
+    "lint": "validate",
+    "diff": "plan",
+    "preview": "plan",
+    "destroy": "plan --destroy",
+    "import": "export",
+    "pull": "export",
+    "rollback": "undo",
+    "revert": "undo",
+}
 
 FLOW = """\
 The usual flow:
@@ -70,6 +84,8 @@ class Root(click.Group):
 def _meant(name: str) -> str:
     import difflib
 
+    if name in ELSEWHERE:
+        return f"; here it is `orgform {ELSEWHERE[name]}`"
     close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -146,6 +146,11 @@ LIVE = ("target", "parallelism", "max-wait", "reserve", "ledger", "allow-target"
 SCREEN = ("no-color", "quiet")
 
 
+def examples(*commands: str) -> str:
+    """What a command's help ends with: whole command lines, which can be copied; what one is for stands behind a `#`."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
 def common(*names: str, formats: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Adds options to a command, in the order in which help shows them."""
 

@@ -6,16 +6,24 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, screen
+
+EXAMPLES = examples(
+    "orgform access -C acme",
+    "orgform access -C acme --today 2027-02-01  # who will have what on that day",
+    "orgform access -C acme --live --format csv  # a list to review",
+)
 
 
-@click.command("access")
+@click.command("access", epilog=EXAMPLES)
 @click.option("--live", is_flag=True, help="Of the live system instead of the config.")
 @common(*CONFIG, "only", "today", *LIVE, *SCREEN, formats=("text", "json", "csv"))
 def command(live: bool, **values: Any) -> int:
     """Show who can do what where, and by which path: direct, group, domain, company admin, parent workspace.
 
     Of the config, offline; with --live of the live system.
+
+    Exits 0; 1 when the live system could not be read; 3 when the config is invalid.
     """
     from orgform import app
     from orgform.cli.ask import secret_question

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgform.cli.commands.plan import unread_targets
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
 
@@ -29,7 +29,14 @@ CODES = {
 NOT_WITH_A_FILE = {"base": "--base", "destroy": "--destroy", "only": "--only", "today": "--today"}
 
 
-@click.command("apply")
+EXAMPLES = examples(
+    "orgform apply -C acme  # shows the plan and asks",
+    "orgform apply -C acme --yes  # where nobody can be asked",
+    "orgform apply plan.json -C acme  # what was saved, as far as it still holds",
+)
+
+
+@click.command("apply", epilog=EXAMPLES)
 @click.argument("plan_file", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[PLAN_FILE]")
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--base", metavar="REF", help="Compare with the config at this git revision instead of what was last applied.")

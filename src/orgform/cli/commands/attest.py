@@ -7,10 +7,15 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, Day, chosen, common, examples, screen
+
+EXAMPLES = examples(
+    "orgform attest role/lead --by ann@acme.com --evidence OPS-12 -C acme",
+    "orgform attest 'membership/brand-x-us/*' --by ann@acme.com -C acme",
+)
 
 
-@click.command("attest")
+@click.command("attest", epilog=EXAMPLES)
 @click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
 @click.option("--by", metavar="EMAIL", required=True, help="Who did it, or looked that it is done.")
 @click.option("--evidence", metavar="TEXT", default="", help="What shows it: a ticket, a link, a sentence.")
@@ -22,6 +27,8 @@ def command(addresses: tuple[str, ...], by: str, evidence: str, expires: date | 
 
     Plans show it as attested, never as verified, until it expires; what can be read back needs nobody's word. Kept in the ledger. A glob
     ('membership/brand-x-us/*') stands for all steps that it names; an address that is attested already is so for longer.
+
+    Exits 0; 1 failed; 3 config invalid; 4 a guard refuses that step; 64 when the plan asks nobody to do it.
     """
     from orgform import app
     from orgform.cli.ask import secret_question

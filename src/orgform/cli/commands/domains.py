@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, screen
 from orgform.cli.output import Screen, write
 from orgform.errors import EXIT_FAILED, EXIT_OK, UsageError
 
@@ -28,7 +28,19 @@ class WithVerify(click.Command):
         return super().make_context(info_name, args, parent=parent, **extra)
 
 
-@click.command("domains", cls=WithVerify)
+EXAMPLES = examples(
+    "orgform domains -C acme",
+    "orgform domains acme.com -C acme --format zone  # to be pasted into a zone",
+    "orgform domains verify -C acme --wait 600  # looks for them for ten minutes",
+)
+VERIFY_EXAMPLES = examples(
+    "orgform domains verify -C acme",
+    "orgform domains verify acme.com -C acme --wait 600",
+    "orgform domains verify acme.com -C acme --restart  # with a new record",
+)
+
+
+@click.command("domains", cls=WithVerify, epilog=EXAMPLES)
 @click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option("--all", "full", is_flag=True, help="The records of verified domains too.")
 @common(*CONFIG, *LIVE, *SCREEN, formats=("text", "json", "octodns", "zone"))
@@ -38,6 +50,8 @@ def command(names: tuple[str, ...], full: bool, **values: Any) -> int:
     With --format octodns or zone: the records to set, to be pasted there.
 
     `orgform domains verify` has them looked for; it has options of its own.
+
+    Exits 0; 1 when the live system could not be read; 3 when the config is invalid.
     """
     from orgform import app
     from orgform.cli.ask import secret_question
@@ -52,7 +66,7 @@ def command(names: tuple[str, ...], full: bool, **values: Any) -> int:
     return EXIT_OK
 
 
-@click.command(VERIFY)
+@click.command(VERIFY, epilog=VERIFY_EXAMPLES)
 @click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option("--restart", is_flag=True, help="New records: for the named domains, or for all that failed.")
 @click.option(
@@ -64,7 +78,10 @@ def command(names: tuple[str, ...], full: bool, **values: Any) -> int:
 )
 @common(*CONFIG, *LIVE, *SCREEN, formats=("text", "json"))
 def verify(names: tuple[str, ...], restart: bool, wait: int, **values: Any) -> int:
-    """Have the live system look for the DNS records now; exit code 0 when all domains (or the named ones) are verified, else 1."""
+    """Have the live system look for the DNS records now.
+
+    Exits 0 when all domains (or the named ones) are verified, else 1; 3 when the config is invalid.
+    """
     from orgform import app
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from orgform.drift import Drift
 
 
-@click.command("drift")
+EXAMPLES = examples(
+    "orgform drift -C acme",
+    "orgform drift -C acme --adopt 'member/*'  # the config gets what is live",
+    "orgform drift -C acme --ignore workspace/brand-x-us  # from now on",
+    "orgform drift -C acme --detailed-exitcode --quiet  # every night",
+)
+
+
+@click.command("drift", epilog=EXAMPLES)
 @click.option("--adopt", is_flag=True, help="Write what is live into the config, where it is defined; ADDRESS_GLOB chooses.")
 @click.argument("globs", nargs=-1, metavar="[ADDRESS_GLOB]...")
 @click.option(

@@ -7,11 +7,17 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, screen
 from orgform.cli.output import Screen
 
+EXAMPLES = examples(
+    "orgform export -C acme",
+    "orgform export -C acme --into acme  # into the files that are there",
+    "orgform export -C acme --format flagd --workspace brand-x-us",
+)
 
-@click.command("export")
+
+@click.command("export", epilog=EXAMPLES)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there; comments of existing ones are kept."
 )
@@ -30,6 +36,8 @@ def command(into: Path | None, workspace: str | None, source: str, **values: Any
 
     The targets come from the config in --dir. With --format flagd it prints the features of one workspace as a file that flagd and the
     OpenFeature providers read.
+
+    Exits 0; 1 when the live system could not be read, or DIR not be written to; 3 when the config is invalid.
     """
     flagd = values["format"] == "flagd"
     if flagd and workspace is None:

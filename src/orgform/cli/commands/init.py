@@ -7,13 +7,20 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import common, screen
+from orgform.cli.options import common, examples, screen
 from orgform.cli.output import Screen
 
 STRATEGIES = ("by-brand", "by-region", "by-environment")
 
 
-@click.command("init")
+EXAMPLES = examples(
+    "orgform init -C acme",
+    "orgform init -C acme --strategy by-region --domain acme.example",
+    "orgform init -C acme --owner ann@acme.com --owner ben@acme.com",
+)
+
+
+@click.command("init", epilog=EXAMPLES)
 @click.option("--strategy", type=click.Choice(STRATEGIES), default="by-brand", show_default=True, help="What the workspaces follow.")
 @click.option("--company", metavar="NAME", help="Name of the company (Acme Corp).")
 @click.option("--domain", metavar="FQDN", help="Its primary domain (acme.com).")
@@ -23,6 +30,8 @@ def command(strategy: str, company: str | None, domain: str | None, owners: tupl
     """Write a first config into an empty folder: small, commented, and ready to plan.
 
     On a terminal what is not given is asked; without one the defaults are taken.
+
+    Exits 0; 1 when the folder holds a config already, or cannot be written to.
     """
     from orgform import app
 

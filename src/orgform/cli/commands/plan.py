@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_CHANGES, EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, OrgformError
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from orgform.model import Plan
 
 
-@click.command("plan")
+EXAMPLES = examples(
+    "orgform plan -C acme",
+    "orgform plan -C acme --only 'workspace/brand-x-*'",
+    "orgform plan -C acme --base origin/main --format markdown  # a pull request",
+    "orgform plan -C acme -o plan.json  # saved for `orgform apply plan.json`",
+)
+
+
+@click.command("plan", epilog=EXAMPLES)
 @click.option(
     "-o",
     "--out",
@@ -114,4 +122,7 @@ def save(made: Plan, out: Path) -> None:
         if draft is not out:
             with suppress(OSError):
                 draft.unlink()
-        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint="make room, or name another file") from error
+        hint = (
+            "make room, or name another file" if out.parent.is_dir() else f"there is no folder {out.parent}: make it, or name another file"
+        )
+        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=hint) from error

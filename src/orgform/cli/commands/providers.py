@@ -6,10 +6,15 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import SCREEN, common, screen
+from orgform.cli.options import SCREEN, common, examples, screen
+
+EXAMPLES = examples(
+    "orgform providers",
+    "orgform providers front  # with the way to click where there is no API",
+)
 
 
-@click.command("providers")
+@click.command("providers", epilog=EXAMPLES)
 @click.argument("name", required=False)
 @common(*SCREEN, formats=("text", "markdown", "json"))
 def command(name: str | None, **values: Any) -> int:

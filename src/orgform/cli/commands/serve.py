@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from orgform.cli.options import Seconds
+from orgform.cli.options import Seconds, examples
 
 MEGABYTE = 1024 * 1024
 
@@ -18,7 +18,14 @@ def _some(context: click.Context, option: click.Parameter, value: str) -> str:
     return value
 
 
-@click.command("serve")
+EXAMPLES = examples(
+    "orgform serve",
+    "orgform serve --database postgresql://orgform@/orgform --port 8081",
+    "orgform serve --without-tokens --port 0  # to try it out",
+)
+
+
+@click.command("serve", epilog=EXAMPLES)
 @click.option(
     "--database",
     envvar="ORGFORM_DATABASE",
@@ -53,7 +60,9 @@ def _some(context: click.Context, option: click.Parameter, value: str) -> str:
 def command(**values: Any) -> int:
     """Run the admin API as a server, until Ctrl-C or SIGTERM.
 
-    It prints its address when it listens. The log goes to stderr.
+    It prints its address when it listens. The log goes to stderr. `orgform token create` makes the token that clients need.
+
+    Exits 0 when it was asked to stop; 1 when it could not listen, or open its database.
     """
     from orgform.cli.options import screen
     from orgform.kinds import load_kinds

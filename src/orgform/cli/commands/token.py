@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orgform.cli.options import SCREEN, common, screen
+from orgform.cli.options import SCREEN, common, examples, screen
 from orgform.cli.output import Screen
 from orgform.errors import OrgformError, UsageError
 
@@ -109,6 +109,15 @@ class Line(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
+CREATE_EXAMPLES = examples(
+    "orgform token create --company acme --scope write --expires 90d",
+    "orgform token create --company acme --scope read --actor ci-plan",
+)
+REVOKE_EXAMPLES = examples(
+    "orgform token revoke x35gnskuzwo0",
+    "orgform token revoke - < token.txt  # where only the token is at hand",
+)
+
 COMPANY = Key("KEY", lambda: "slug")
 
 database_option = click.option(
@@ -146,7 +155,7 @@ def command(ctx: click.Context) -> int:
     return 0
 
 
-@command.command("create")
+@command.command("create", epilog=CREATE_EXAMPLES)
 @database_option
 @click.option("--company", required=True, type=COMPANY, help="Key of the company that it is good for, and no other.")
 @click.option("--scope", required=True, type=click.Choice(("read", "write")), help="Whether it may change anything.")
@@ -176,7 +185,7 @@ def create(database: str, company: str, scope: Any, expires: datetime | None, ac
     return 0
 
 
-@command.command("list")
+@command.command("list", short_help="Show the tokens, and whether they still work.")
 @database_option
 @click.option("--company", type=COMPANY, help="Only this company's.")
 @common(*SCREEN, formats=("text", "json"))
@@ -192,7 +201,7 @@ def list_(database: str, company: str | None, **values: Any) -> int:
     return 0
 
 
-@command.command("revoke")
+@command.command("revoke", epilog=REVOKE_EXAMPLES)
 @click.argument("id", metavar="ID|-")
 @database_option
 @common(*SCREEN)

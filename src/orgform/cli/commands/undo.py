@@ -9,7 +9,7 @@ import click
 
 from orgform.cli.commands.apply import CODES, Approval
 from orgform.cli.commands.plan import refusal, save
-from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, naming, screen
+from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from orgform.model import Plan, Report
 
 
-@click.command("undo")
+EXAMPLES = examples(
+    "orgform undo 20261122-0414 -C acme  # shows the plan and asks",
+    "orgform undo 20261122-0414 -C acme -o undo.json  # saved, to be applied",
+)
+
+
+@click.command("undo", epilog=EXAMPLES)
 @click.argument("run", metavar="RUN")
 @click.option("-y", "--yes", is_flag=True, help="Undo without asking.")
 @click.option(

@@ -6,10 +6,16 @@ from typing import Any
 
 import click
 
-from orgform.cli.options import CONFIG, SCREEN, chosen, common, screen
+from orgform.cli.options import CONFIG, SCREEN, chosen, common, examples, screen
+
+EXAMPLES = examples(
+    "orgform validate -C acme",
+    "orgform validate -C acme --env staging --var region=eu",
+    "orgform validate -C acme --format github  # for a pull request",
+)
 
 
-@click.command("validate")
+@click.command("validate", epilog=EXAMPLES)
 @common(*CONFIG, "today", *SCREEN, formats=("text", "json", "markdown", "html", "github"))
 def command(**values: Any) -> int:
     """Check the config, offline: every problem at once, with its place and what to do.
