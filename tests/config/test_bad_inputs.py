@@ -181,6 +181,12 @@ CASES = [
         ("ORG208", "acme.yaml:8:3"),
         words=("`acme.org`",),
     ),
+    Bad(
+        "an address of a page for a domain that others name",
+        "orgform: 1\ncompany: {name: A, primary_domain: acme.org}\n"
+        "targets: {t: {provider: local, database: t.db}}\ndomains:\n  https://acme.org: {}\n",
+        ("ORG208", "acme.yaml:5:3"),
+    ),
     Bad("bad punycode", HEAD + "  xn--a.com: {}\n", ("ORG208", "acme.yaml:7:3")),
     Bad("bad host of a site", HEAD + "workspaces: {w: {sites: {s: {domain: a b}}}}\n", ("ORG208", "acme.yaml:7:38")),
     Bad("public suffix", HEAD + "  co.uk: {}\n", ("ORG209", "acme.yaml:7:3"), words=("acme.co.uk",)),
@@ -510,6 +516,12 @@ CASES = [
         GOOD.replace("domains:", f"  c: {{provider: closed, kinds: [], url: x, token: {SECRET}}}\ndomains:"),
         ("ORG404", "acme.yaml:5:51"),
         words=("env:NAME",),
+    ),
+    Bad(
+        "secret as a shell would have it",
+        GOOD.replace("domains:", "  c: {provider: closed, kinds: [], url: x, token: $ACME_TOKEN}\ndomains:"),
+        ("ORG404", "acme.yaml:5:51"),
+        words=("without a `$`",),
     ),
     Bad(
         "password in a URL",

@@ -235,7 +235,8 @@ class Compiler:
             return normal
         if not CONTROL.search(key):  # that was told when the key was read
             self._problems.add(problem.code, problem.summary, advice(problem), mark)
-        return normal.replace("/", "-")
+        # As an address it needs a key without `/`: the one that was probably meant, so that what names it is not told as well.
+        return (problem.suggestion or normal).replace("/", "-") if "/" in normal else normal
 
     def word(self, references: tuple[Any, ...], word: str) -> str:
         """A referring word in the spelling of what it names: `Bob@Acme.com` -> `bob@acme.com`, prefixes kept."""

@@ -99,13 +99,14 @@ class FolderFiles:
 
     def listing(self) -> Listing:
         if not Path(self._root).is_dir():
-            what = "is no folder" if Path(self._root).exists() else "does not exist"
-            raise FileProblem(
-                str(self.folder),
-                "ORG001",
-                f"the config folder `{self.folder}` {what}",
-                "check `--dir`/`-C`, or make a config with `orgform init`",
+            there = Path(self._root).exists()
+            what = "is no folder" if there else "does not exist"
+            fix = (
+                f"name the folder that it is in: `-C {self.folder.parent}`"
+                if there
+                else "check `--dir`/`-C`, or make a config with `orgform init`"
             )
+            raise FileProblem(str(self.folder), "ORG001", f"the config folder `{self.folder}` {what}", fix)
         walk = _Walk(self._root)
         walk.run()
         environments = tuple(sorted(walk.below_environments))

@@ -166,7 +166,7 @@ class Loader:
         for file, code, summary, fix in listing.problems:
             self._file_problem(FileProblem(file, code, summary, fix))
         if not listing.files and not listing.problems:
-            fix = "write a config there, for example with `orgform init`"
+            fix = "write a config there, for example with `orgform init`, or name another folder with -C DIR"
             self._problems.add("ORG002", f"the folder `{self._given.folder}` has no YAML files", fix, Source(str(self._given.folder)))
         trees = [tree for file in listing.files if (tree := self._yaml(file)) is not None]
         base = combined(trees, self._problems) if trees else new_map()

@@ -121,7 +121,10 @@ class Targets:
         if value is None or (isinstance(value, str) and _REFERENCE.fullmatch(value)):
             return True
         fix = (
-            f"put it into an environment variable and write `{name}: env:NAME` (or `file:PATH`); change the secret if this was ever shared"
+            f"write `{name}: env:NAME`, with the variable's name and without a `$`"
+            if isinstance(value, str) and value.startswith("$")
+            else f"put it into an environment variable and write `{name}: env:NAME` (or `file:PATH`); "
+            "change the secret if this was ever shared"
         )
         self._problems.add("ORG404", f"`{name}` is a secret in plain text", fix, self._problems.places.value(mark))
         return False
