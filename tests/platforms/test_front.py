@@ -12,7 +12,7 @@ import pytest
 
 from orgform.codec import decode, encode
 from orgform.errors import ReadFailed
-from orgform.model import Address, Attributes, Live
+from orgform.model import Address, Attributes, Live, kind_of
 from orgform.providers.base import Operation, Provider, ReadResult, Result
 from orgform.providers.front import spec
 from orgform.providers.front.client import opened as opened_on
@@ -366,8 +366,52 @@ def test_an_answer_about_another_thing_is_none(fake: Front, provider: Provider) 
 
 
 def test_what_goes_between_looking_and_deleting_is_gone_already(fake: Front) -> None:
-    with behind(fake, [Rule(Refused(404), "DELETE")]) as provider:
+    with behind(fake, [Rule(Refused(404, acted=True), "DELETE")]) as provider:
         assert write(provider, "delete", "tag/operations/vip") == Result("done", "was gone already")
+    assert all(row["name"] != "VIP" for row in fake.of("tag"))
+
+
+GOING = ["tag/operations/vip", "message_template/operations/welcome", "group/night", "membership/operations/bob@acme.example"]
+
+
+@pytest.mark.parametrize("address", GOING)
+@pytest.mark.parametrize("known", [True, False], ids=["by-id", "by-name"])
+def test_a_404_that_is_not_about_it_makes_nothing_gone(fake: Front, address: str, known: bool) -> None:
+    """A gateway that lost a route answers 404 as well: what Front's own list has is there, whoever says what."""
+    ways = {"tag": "/tags/*", "message_template": "/message_templates/*", "group": "/teammate_groups/*", "membership": "/teams/*"}
+    with closing(opened(fake.url)) as plain:
+        id = read(plain, kind_of(address))[Address(address)].id if known else ""
+    for method in ("GET", "DELETE") if known else ("DELETE",):  # what is not known by its id is looked for in the list
+        with behind(fake, [Rule(Refused(404), method, ways[kind_of(address)])]) as provider:
+            result = write(provider, "delete", address, id=id)
+            assert (result.status, "gone already" in result.detail) == ("failed", False), method
+    with closing(opened(fake.url)) as plain:
+        assert Address(address) in read(plain, kind_of(address))
+
+
+def test_lists_that_are_not_there_tell_nothing(fake: Front) -> None:
+    with behind(fake, [Rule(Refused(404), "GET", "/teams")]) as provider:
+        assert write(provider, "delete", "tag/operations/vip").status == "failed"
+    with behind(fake, [Rule(Refused(404), "GET", "/teams/*/tags*"), Rule(Refused(404), "DELETE")]) as provider:
+        [vip] = [row["id"] for row in fake.of("tag") if row["name"] == "VIP"]
+        assert write(provider, "delete", "tag/operations/vip", id=vip).status == "failed"
+
+
+def test_a_thing_whose_workspace_has_another_name_is_not_gone(fake: Front, provider: Provider) -> None:
+    """Somebody renamed the workspace since it was read, so no workspace has that key: the tag lives on."""
+    live = read(provider, "tag")[Address("tag/operations/vip")]
+    next(row for row in fake.of("tim") if row["name"] == "Customer operations")["name"] = "Front desk"
+    with closing(opened(fake.url)) as anew:
+        result = write(anew, "delete", "tag/operations/vip", id=live.id)
+    assert (result.status, result.detail) == ("failed", "Front says that it is not there, and has it in its lists")
+
+
+def test_what_went_with_its_workspace_is_gone(fake: Front, provider: Provider) -> None:
+    address = "membership/operations/bob@acme.example"
+    read(provider, "membership")
+    gone = next(row["id"] for row in fake.of("tim") if row["name"] == "Customer operations")
+    fake.rows.pop(gone)
+    assert write(provider, "delete", address) == Result("done", "was gone already")
 
 
 # Tags, inboxes, templates, shifts

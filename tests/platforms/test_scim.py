@@ -18,6 +18,7 @@ from orgform.providers.scim.vendors import VENDORS
 from orgform.testing.fakes.scim import Quirks, Scim
 from orgform.testing.fakes.scim_patch import BadPatch, patched
 from orgform.testing.fakes.scim_schemas import ATTRIBUTES, USER
+from orgform.testing.faults import Refused, Rule, fault_proxy
 from orgform.testing.platform import Call, Told
 from tests.platforms.scim_company import create, delete, live, one, opened, problem, read, sent, update
 
@@ -296,6 +297,47 @@ def test_without_filters_all_are_looked_through() -> None:
         assert one(provider, create(f"member/{ALICE}", name="Alice", role="standard")).status == "done"
         assert one(provider, create(f"member/{BOB}", name="Bob", role="standard")).status == "done"
         assert sorted(u["userName"] for u in fake.users.values()) == [ALICE, BOB]
+
+
+def test_a_server_that_filters_nothing_finds_nobody_else() -> None:
+    """It takes the filter and lists all there are: the first of them is not the one that was asked for."""
+    with live(Quirks(ignores_filter=True)) as (fake, provider):
+        fake.user(BOB, displayName="Bob")
+        fake.group("Sales")
+        fake.group("SUPPORT")
+        assert one(provider, create(f"member/{ALICE}", name="Alice", role="standard")).status == "done"
+        assert one(provider, create("group/legal", name="Legal", members=[])).status == "done"
+        # Names are one but for the case (RFC 7643, 4.2), so that is no second group of the name.
+        assert one(provider, create("group/support", name="Support", members=[])).status == "stale"
+        assert sorted(g["displayName"] for g in fake.groups.values()) == ["Legal", "SUPPORT", "Sales"]
+
+
+def test_of_two_groups_of_one_name_none_is_taken_over() -> None:
+    with live() as (fake, provider):
+        read(provider, "group")
+        ids = sorted((fake.group("Support"), fake.group("support")))
+        result = one(provider, create("group/help", name="Support", members=[]))
+        assert (result.status, result.detail) == (
+            "failed", f"2 groups are named 'Support' there: {', '.join(ids)}; rename all but one"
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "deletes", "methods"), [("member", True, "GET DELETE"), ("member", False, "GET PATCH"), ("group", True, "GET DELETE")]
+)
+def test_a_404_of_something_else_makes_nothing_gone(kind: str, deletes: bool, methods: str) -> None:
+    """Whatever stands between may know no such path: what the list has is there."""
+    with live(delete=deletes) as (fake, plain):
+        fake.user(ALICE)
+        fake.group("Sales")
+        [known] = read(plain, kind).items()
+        for method in methods.split():
+            rule = Rule(Refused(404), method, "*/Users/*" if kind == "member" else "*/Groups/*")
+            with fault_proxy(fake.url, [rule]) as proxy, closing(opened(proxy.url, delete=deletes)) as provider:
+                result = one(provider, delete(*known))
+            assert (result.status, "gone already" in result.detail) == ("failed", False), method
+        assert one(plain, delete(*known)).status == "done"
+        assert one(plain, delete(*known)).detail == "was gone already"
 
 
 # Groups
@@ -609,6 +651,15 @@ def test_roles_that_no_group_stands_for_are_told_at_their_lines() -> None:
     assert _found({f"member/{ALICE}": {"role": "member"}}, base_role="member") == []
     [finding] = _found({f"membership/y/{ALICE}": {"role": "member"}})
     assert "groups: {workspace: {y: {member: NAME OF THE GROUP}}}" in finding.fix
+
+
+def test_who_is_in_a_workspace_without_a_role_is_told() -> None:
+    """Somebody is in it by the group of a role: without one nobody can be let in, and where there are no groups nobody can be in it."""
+    mapped = {"workspace": {"x": {"admin": "X", "member": "All of X"}}}
+    [advice] = _found({f"membership/x/{ALICE}": {}}, groups=mapped)
+    assert (advice.advice, advice.fix) == (True, "write the role, one of admin, member")
+    [finding] = _found({f"membership/y/{ALICE}": {}}, groups=mapped)
+    assert (finding.advice, finding.summary) == (False, "no group stands for any role in workspace y, so nobody can be in it")
 
 
 def test_a_group_stands_for_one_role() -> None:

@@ -21,6 +21,8 @@ from orgform.providers.front.things import CompanyThings, Door, Found, Groups, T
 from orgform.providers.http import HttpError, Session
 
 _FORBIDDEN = 403
+GONE = Result("done", "was gone already")
+STILL_LISTED = Result("failed", "Front says that it is not there, and has it in its lists")
 #: kind -> what the token must be allowed to read for it, in Front's words
 SCOPES = {
     "company": "to be one of this company",
@@ -75,12 +77,12 @@ class Front(Provider):
     def _written(self, operation: Operation) -> Result:
         if refusal := self.capabilities.refusal(operation):
             return Result("failed", refusal)
-        api = Api(self._session)
+        api, things = Api(self._session), self._things[operation.address.partition("/")[0]]
         try:
-            return self._done(operation, self._things[operation.address.partition("/")[0]], Door(api, self._directory))
+            return self._done(operation, things, Door(api, self._directory))
         except HttpError as error:
-            if operation.action == "delete" and error.status == NOT_FOUND and not api.writes:
-                return Result("done", "was gone already")
+            if operation.action == "delete" and error.status == NOT_FOUND and not api.writes and self._is_gone(operation, things):
+                return GONE
             return Result("unknown" if error.maybe_done or api.writes else "failed", error.message)
         except ProviderError as error:
             return Result("unknown" if api.writes else "failed", error.message)
@@ -92,12 +94,23 @@ class Front(Provider):
             things.create(door, operation)
             return Result("done")
         found = things.now(door, operation)
+        if found is None and operation.action != "delete":
+            return Result("stale", "it does not exist any more")
         if found is None:
-            return Result("done", "was gone already") if operation.action == "delete" else Result("stale", "it does not exist any more")
+            return GONE if self._is_gone(operation, things) else STILL_LISTED
         if _changed(operation, found):
             return Result("stale", "it was changed meanwhile")
         (things.delete if operation.action == "delete" else things.change)(door, operation, found)
         return Result("done")
+
+    def _is_gone(self, operation: Operation, things: Things) -> bool:
+        """Whether Front's lists, asked for anew, have it no more. A 404 alone may be about anything: a proxy that knows no such path, the
+        workspace that it is in, somebody who is in none."""
+        self._directory.forget()
+        try:
+            return not things.there(Door(Api(self._session), self._directory), operation)
+        except HttpError:
+            return False
 
 
 def _changed(operation: Operation, found: Found) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from orgform.codec import Struct
 from orgform.formats import normalise
 from orgform.model import Address
-from orgform.providers.front.api import Api, Group, Team, TeamDetail, Teammate
+from orgform.providers.front.api import NOT_FOUND, Api, Group, Team, TeamDetail, Teammate
 from orgform.providers.http import HttpError
 from orgform.providers.naming import Thing, keyed, labelled
 
@@ -57,12 +57,14 @@ class Directory:
 
     def details(self) -> dict[str, TeamDetail]:
         """By key. Raises `HttpError` for a team that is listed and not there: that nobody is in it would be a guess."""
-        return self.once("details", lambda: {key: self._detail(team) for key, team in self.teams().items()})
+        return self.once("details", lambda: {key: self.detail(team) for key, team in self.teams().items()})
 
-    def _detail(self, team: Team) -> TeamDetail:
-        found = self._api.one(f"/teams/{team.id}", TeamDetail)
+    def detail(self, team: Team, api: Api | None = None) -> TeamDetail:
+        """Who is in a team now; raises as `details` does."""
+        found = (api or self._api).one(f"/teams/{team.id}", TeamDetail)
         if found is None:
-            raise HttpError(f"the workspace {team.name!r} ({team.id}) is in the list of teams, and not there when it is asked for")
+            why = f"the workspace {team.name!r} ({team.id}) is in the list of teams, and not there when it is asked for"
+            raise HttpError(why, status=NOT_FOUND)
         return found
 
     def teammates(self) -> dict[str, Teammate]:

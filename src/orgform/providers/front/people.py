@@ -11,7 +11,7 @@ from typing import Any
 
 from orgform.model import Address, Live, address_of, key_of, parts_of
 from orgform.providers.base import Operation, RoleNames
-from orgform.providers.front.api import Group, Team, TeamDetail, Teammate
+from orgform.providers.front.api import Group, Team, Teammate
 from orgform.providers.front.directory import people
 from orgform.providers.front.things import Door, Found, Refused, Things, ids_of, shown, team_of
 
@@ -72,8 +72,7 @@ class Memberships(Things):
             group = door.directory.groups().get(principal.removeprefix(GROUP))
             inside = group is not None and any(t.id == team.id for t in self._teams(door, group))
             return Found(group, _granted(team.id, group.id)) if group and inside else None
-        detail = door.api.one(f"/teams/{team.id}", TeamDetail)
-        teammate = people(detail.members).get(principal) if detail else None
+        teammate = people(door.directory.detail(team, door.api).members).get(principal)
         return Found(teammate, _granted(team.id, teammate.id)) if teammate else None
 
     def twin(self, door: Door, operation: Operation) -> str:

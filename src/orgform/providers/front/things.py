@@ -51,6 +51,10 @@ class Things(ABC):
         """The one that an operation is about, read again. None where it is gone."""
         raise NotImplementedError
 
+    def there(self, door: Door, operation: Operation) -> bool:
+        """Whether the one that a delete is about is in Front's lists, or found by its id."""
+        return self.now(door, operation) is not None
+
     def twin(self, door: Door, operation: Operation) -> str:
         """What stands in the way of a create: a sentence; empty where nothing does."""
         raise NotImplementedError
@@ -83,6 +87,15 @@ class Below(Things):
             return None
         thing = door.api.one(f"/{self.path}/{operation.id}", self.shape) if operation.id else self._listed(door, workspace, team).get(key)
         return None if thing is None else Found(thing, self._live(door, team, thing))
+
+    def there(self, door: Door, operation: Operation) -> bool:
+        """Also where its workspace has another name now, and so another key."""
+        if operation.id and door.api.one(f"/{self.path}/{operation.id}", self.shape) is not None:
+            return True
+        workspace, key = parts_of(operation.address)
+        team = door.directory.teams().get(workspace)
+        listed = self._listed(door, workspace, team) if team else {}
+        return any(thing.id == operation.id for thing in listed.values()) if operation.id else key in listed
 
     def twin(self, door: Door, operation: Operation) -> str:
         workspace, _ = parts_of(operation.address)
@@ -150,6 +163,10 @@ class Groups(Things):
             door.directory.forget("groups")
             group = door.directory.groups().get(key_of(operation.moved_from or operation.address))
         return None if group is None else Found(group, self._live(door, group))
+
+    def there(self, door: Door, operation: Operation) -> bool:
+        listed = door.directory.groups()
+        return any(group.id == operation.id for group in listed.values()) if operation.id else key_of(operation.address) in listed
 
     def twin(self, door: Door, operation: Operation) -> str:
         door.directory.forget("groups")

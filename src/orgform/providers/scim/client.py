@@ -142,8 +142,6 @@ class ScimProvider(Provider):
 
     def _refused(self, writes: Writes, o: Operation, request: Request, error: HttpError) -> Result:
         """What was done meanwhile is found by looking again: another one made it (409), changed it (412), or it is gone (404)."""
-        if error.status in (404, 410) and o.action == "delete":
-            return self._finished(writes, o, request, None)
         without = self._scim.lacks(error, request.method)
         if not without and (error.maybe_done or error.status not in (404, 409, 410, 412)):
             return _failure(error)

@@ -84,11 +84,19 @@ def _member(address: Address, role: Any, layout: Layout) -> Iterator[Finding]:
 
 
 def _membership(address: Address, role: Any, layout: Layout) -> Iterator[Finding]:
-    workspace = parts_of(address)[0]
+    workspace, principal = parts_of(address)
+    known = layout.of(workspace)
     if role and not layout.slot(workspace, role):
         fix = f"say which group it is in the target: `groups: {{workspace: {{{workspace}: {{{role}: NAME OF THE GROUP}}}}}}`"
-        fix += _known(layout.of(workspace))
-        yield Finding(address, f"no group stands for the role {role} in workspace {workspace}", fix, ("role",))
+        yield Finding(address, f"no group stands for the role {role} in workspace {workspace}", fix + _known(known), ("role",))
+    elif not role and not known:
+        fix = (
+            f"write a role here, and which group it is in the target: `groups: {{workspace: {{{workspace}: {{ROLE: NAME OF THE GROUP}}}}}}`"
+        )
+        yield Finding(address, f"no group stands for any role in workspace {workspace}, so nobody can be in it", fix)
+    elif not role:
+        what = f"{principal} is in workspace {workspace} by the group of a role, and none is written here: a new one cannot be made"
+        yield Finding(address, what, f"write the role, one of {', '.join(s.role for s in known)}", advice=True)
 
 
 def _known(slots: Iterable[Slot]) -> str:

@@ -176,14 +176,21 @@ class Scim:
         return min(self.vendor.page, most) if most > 0 else self.vendor.page
 
     def found(self, path: str, attribute: str, value: str) -> list[Resource]:
-        """Resources whose attribute is the value (as a server compares it), by a filter where it has them, else among all."""
+        """Resources whose attribute is the value, by a filter where it has them, else among all. Upper and lower case are one, as RFC 7643
+        has it for names (4.1.1, 4.2); what a filter gives besides is left out, since some servers know the word and filter nothing."""
         if self.features.filter:
             try:
-                return self.listed(path, filter=equals(attribute, value))
+                # An attribute that is not shown cannot contradict: `externalId` is each client's own.
+                filtered = self.listed(path, filter=equals(attribute, value))
+                return [r for r in filtered if r.get(attribute) is None or _is(r, attribute, value)]
             except HttpError as e:
                 if e.status not in (400, 501):
                     raise
-        return [r for r in self.listed(path) if str(r.get(attribute, "")).casefold() == value.casefold()]
+        return [r for r in self.listed(path) if _is(r, attribute, value)]
+
+
+def _is(resource: Resource, attribute: str, value: str) -> bool:
+    return str(resource.get(attribute) or "").casefold() == value.casefold()
 
 
 def equals(attribute: str, value: str) -> str:

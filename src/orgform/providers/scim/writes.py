@@ -82,6 +82,12 @@ class Writes(ABC):
             raise Refused(f"{path}: the answer is no resource")
         return resource
 
+    def _gone(self, id: str, listed: Iterable[Resource]) -> Result:
+        """What a delete found to be away. `listed`: what the server's list has; a 404 alone may mean that there is no such path."""
+        if any(str(r.get("id")) == id for r in listed):
+            raise Refused("the server says that it is not there, and has it in its list")
+        return Result("done", "was gone already")
+
 
 class Members(Writes):
     #: address -> users, where all were just asked for
@@ -104,7 +110,8 @@ class Members(Writes):
             return self._create(o)
         resource = self._there(o)
         if resource is None or (not self._deletes and not is_active(resource)):
-            return Result("done", "was gone already") if o.action == "delete" else GONE
+            listed = self._scim.found(self._path, "userName", _last(o)) if resource is None and o.action == "delete" else ()
+            return self._gone(o.id, listed) if o.action == "delete" else GONE
         if o.etag not in (None, "*") and self._live(resource).etag != o.etag:
             return CHANGED
         path = at(self._path, str(resource["id"]))
@@ -204,7 +211,8 @@ class Groups(Writes):
         if o.action == "create":
             return self._create(o, key, resource)
         if resource is None:
-            return Result("done", "was gone already") if o.action == "delete" else GONE
+            listed = self._scim.listed(self._path, excludedAttributes="members") if o.action == "delete" else ()
+            return self._gone(id, listed) if o.action == "delete" else GONE
         if o.etag not in (None, "*") and self._live(resource).etag != o.etag:
             return CHANGED
         path = at(self._path, str(resource["id"]))
@@ -219,6 +227,9 @@ class Groups(Writes):
         name = str(o.attributes.get("name") or key)
         if resource is None:
             same = self._scim.found(self._path, "displayName", name)
+            if len(same) > 1:
+                ids = ", ".join(sorted(str(r["id"]) for r in same))
+                raise Refused(f"{len(same)} groups are named {name!r} there: {ids}; rename all but one")
             resource = self._again(at(self._path, str(same[0]["id"]))) if same else None
         if resource is None:
             return Request("POST", self._path, new_group(key, name, ()))

@@ -32,8 +32,9 @@ class Quirks(Struct, frozen=True):
     """`discovery`: what it says of itself is to be had. `index`: pages by number are; without it and without `cursor` only the first is.
     `page`: resources a page holds. `hides_members`: answers never have them. `most_members`: an answer shows no more, and a PATCH of a
     larger group drops the rest. `capital_ops`: PATCH takes `Add`, `Replace`, `Remove` only. `keeps_active`: takes `active: false`, and does
-    nothing. `query`: what every request must have in its query string. `ignores_start`: every page is the first. `forgets`: ids that
-    lists leave out though the total counts them. `media`: content type of answers. `announced_totals`: lists by cursor have a total.
+    nothing. `ignores_filter`: filters are taken, and all is listed. `query`: what every request must have in its query string.
+    `ignores_start`: every page is the first. `forgets`: ids that lists leave out though the total counts them. `media`: content type of
+    answers. `announced_totals`: lists by cursor have a total.
     """
 
     discovery: bool = True
@@ -51,6 +52,7 @@ class Quirks(Struct, frozen=True):
     most_members: int = 0
     capital_ops: bool = False
     keeps_active: bool = False
+    ignores_filter: bool = False
     ignores_start: bool = False
     forgets: frozenset[str] = frozenset()
     query: Mapping[str, str] = {}
@@ -234,7 +236,7 @@ class Scim(FakePlatform):
         return then(found)
 
     def _listed(self, call: Call, among: dict[str, Resource]) -> Told:
-        text = call.first("filter")
+        text = "" if self.quirks.ignores_filter else call.first("filter")
         if text and not self.quirks.filter:
             return _error(501, "there are no filters here")
         matches = _filter(text)
