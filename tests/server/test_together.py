@@ -101,9 +101,9 @@ def test_a_bug_that_one_runs_into_is_not_the_others(api: Api, store: Store, kind
     good, other = (made(shapes, api.company, key) for key in ("good", "other"))
     bad = write(shapes, api.company, "bad", broken)
     together._settle([good, bad, other])
-    assert (good.settled().status, other.settled().status) == (201, 201)
+    assert (good.result.result(timeout=0).status, other.result.result(timeout=0).status) == (201, 201)
     with pytest.raises(ZeroDivisionError):
-        bad.settled()
+        bad.result.result(timeout=0)
     assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
 
 
@@ -119,9 +119,9 @@ def test_what_the_database_refuses_of_one_is_not_refused_of_the_others(api: Api,
     good, other = (made(shapes, api.company, key) for key in ("good", "other"))
     bad = write(shapes, api.company, "bad", poisoned)
     together._settle([good, bad, other])
-    assert (good.settled().status, other.settled().status) == (201, 201)
+    assert (good.result.result(timeout=0).status, other.result.result(timeout=0).status) == (201, 201)
     with pytest.raises(StoreError):
-        bad.settled()
+        bad.result.result(timeout=0)
     assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
 
 
@@ -136,9 +136,9 @@ def test_a_statement_that_fails_is_told_as_the_database_s_and_fails_nobody_else(
     good, other = (made(shapes, api.company, key) for key in ("good", "other"))
     bad = write(shapes, api.company, "bad", failing)
     together._settle([good, bad, other])
-    assert (good.settled().status, other.settled().status) == (201, 201)
+    assert (good.result.result(timeout=0).status, other.result.result(timeout=0).status) == (201, 201)
     with pytest.raises(StoreError, match="nothing_like_it"):
-        bad.settled()
+        bad.result.result(timeout=0)
     assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
 
 
@@ -154,7 +154,7 @@ def test_a_connection_that_breaks_is_lost_for_all_of_them(postgres: Store, kinds
     together._settle(group)
     for one in group:
         with pytest.raises(StoreError) as caught:
-            one.settled()
+            one.result.result(timeout=0)
         assert caught.value.lost
     assert postgres.page(company, "workspace", after="", limit=1).total == 0
 
@@ -177,9 +177,9 @@ def test_a_bug_outside_of_the_operations_is_not_the_others_either(
     monkeypatch.setattr(Work, where, broken)
     together._settle(list(group.values()))
     monkeypatch.undo()
-    assert (group["good"].settled().status, group["other"].settled().status) == (201, 201)
+    assert (group["good"].result.result(timeout=0).status, group["other"].result.result(timeout=0).status) == (201, 201)
     with pytest.raises(ZeroDivisionError):
-        group["bad"].settled()
+        group["bad"].result.result(timeout=0)
     assert api.addresses("workspace") == ["workspace/good", "workspace/other"]
 
 
@@ -191,8 +191,8 @@ def test_who_comes_behind_more_than_one_transaction_takes_is_done_too(
     together = Together(store, shapes, invite=False)
     waiting = [made(shapes, api.company, f"w{n}") for n in range(5)]
     together._waiting[api.company].extend(waiting)
-    assert together.done(made(shapes, api.company, "last")).status == 201
-    assert [one.settled().status for one in waiting] == [201] * 5
+    assert together.begun(made(shapes, api.company, "last")).result(timeout=0).status == 201
+    assert [one.result.result(timeout=0).status for one in waiting] == [201] * 5
 
 
 def test_an_interrupted_writer_leaves_nobody_without_an_answer(api: Api, store: Store, kinds: Kinds) -> None:
@@ -207,5 +207,35 @@ def test_an_interrupted_writer_leaves_nobody_without_an_answer(api: Api, store: 
         together._settle([first, second])
     for one in (first, second):
         with pytest.raises(StoreError, match="cut off"):
-            one.settled()
+            one.result.result(timeout=0)
     assert api.addresses("workspace") == []
+
+
+def test_an_interrupt_waits_for_the_writes_that_others_left_to_this_thread(api: Api, store: Store, kinds: Kinds) -> None:
+    shapes = Shapes(kinds)
+    together = Together(store, shapes, invite=False)
+    left = made(shapes, api.company, "left")
+
+    def interrupted(work: Work) -> Any:
+        assert not together.begun(left).done()  # as another thread would, while this one is at work
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        together.begun(write(shapes, api.company, "a", interrupted))
+    assert left.result.result(timeout=0).status == 201
+    assert api.addresses("workspace") == ["workspace/left"]
+
+
+def test_one_who_stops_waiting_does_not_take_the_write_back(api: Api, store: Store, kinds: Kinds) -> None:
+    shapes = Shapes(kinds)
+    together = Together(store, shapes, invite=False)
+    stopped, other = (made(shapes, api.company, key) for key in ("stopped", "other"))
+
+    def first(work: Work) -> Any:
+        assert not together.begun(stopped).cancel()
+        together.begun(other)
+        return _answer(work, mine.prepared, perform(work, mine.prepared))
+
+    mine = write(shapes, api.company, "first", first)
+    assert together.begun(mine).result(timeout=0).status == 201
+    assert [one.result.result(timeout=0).status for one in (stopped, other)] == [201, 201]

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from orgform.kinds import Kinds
 from orgform.server import openapi
-from orgform.server.door import Door, Identify, not_routed
+from orgform.server.door import Door, Handler, Identify, not_routed
 from orgform.server.service import Service
 from orgform.server.store import Store
 from orgform.server.tokens import client_of, whoami
@@ -45,8 +45,8 @@ def create_app(
     """
     service = Service(store, kinds, invite=invite)
     door = Door(identify or default_caller, inline=inline, largest_body=largest_body)
-    collection = {"GET": service.list_resources, "POST": service.create_resource}
-    single = {"GET": service.get_resource, "PATCH": service.update_resource, "DELETE": service.delete_resource}
+    collection: dict[str, Handler] = {"GET": service.list_resources, "POST": service.create_resource}
+    single: dict[str, Handler] = {"GET": service.get_resource, "PATCH": service.update_resource, "DELETE": service.delete_resource}
     routes = [
         *public,
         door.route(openapi.PATH, {"GET": openapi.Description(kinds).answer}, public=True),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -35,15 +36,18 @@ _STORE_DETAILS = {
 _READING = frozenset({"GET", "HEAD"})
 #: where a request's scope holds its caller once it is known, for logs and counters
 CALLER = "orgform.caller"
+#: where it is true if the whole body came with the head: nothing of it has to be waited for, and it is small
+AT_HAND = "orgform.at_hand"
 #: where it holds headers (a dict of texts) that whatever answer it gets has, too
 MORE_HEADERS = "orgform.headers"
 #: where it holds the id under which it stands in the log
 REQUEST_ID = "orgform.request"
 LOGGER = logging.getLogger("orgform.server")
 
-#: Who asks. Raises a `Problem` (401, 403, 429). Called in a thread of its own, before the body is read.
+#: Who asks. Raises a `Problem` (401, 403, 429). Called in a thread, before the body is waited for, and before it is looked at.
 Identify = Callable[[HttpRequest], Caller]
-Handler = Callable[[Request], Answer]
+#: Called in a thread. What waits for others, and not for this thread, is a `Future`.
+Handler = Callable[[Request], Answer | Future[Answer]]
 
 
 class Door:
@@ -81,21 +85,26 @@ class Door:
         handler = handlers.get("GET" if http.method == "HEAD" else http.method)
         if handler is None:
             raise _no_such_method(http, allowed)
-        caller: Caller = await self._run(identify, http)
-        http.scope[CALLER] = caller
-        check_scope(http, caller)
-        request = await self._read(http, caller)
-        answer: Answer = await self._run(handler, request)
+        if http.scope.get(AT_HAND):
+            body = await self._body(http, most=None)
+            answer = await self._run(lambda: handler(self._request(http, _admitted(identify, http), body)))
+        else:
+            caller = await self._run(lambda: _admitted(identify, http))
+            body = await self._body(http, most=self.largest_body)
+            answer = await self._run(lambda: handler(self._request(http, caller, body)))
+        if isinstance(answer, Future):
+            answer = answer.result() if self.inline else await asyncio.wrap_future(answer)
         response = Response(answer.body, answer.status, answer.headers, answer.media_type if answer.body else None)
         if http.method == "HEAD":
             response.body = b""
         return response
 
-    async def _run(self, function: Callable[..., Any], argument: Any) -> Any:
-        return function(argument) if self.inline else await run_in_threadpool(function, argument)
+    async def _run(self, function: Callable[[], Any]) -> Any:
+        return function() if self.inline else await run_in_threadpool(function)
 
-    async def _read(self, http: HttpRequest, caller: Caller) -> Request:
-        body = await self._body(http)
+    def _request(self, http: HttpRequest, caller: Caller, body: bytes) -> Request:
+        if len(body) > self.largest_body:
+            raise self._too_large()
         _check_media_type(http, body)
         headers = http.headers
         return Request(
@@ -110,8 +119,9 @@ class Door:
             idempotency_key=headers.get("idempotency-key"),
         )
 
-    async def _body(self, http: HttpRequest) -> bytes:
-        announced = http.headers.get("content-length", "")
+    async def _body(self, http: HttpRequest, *, most: int | None) -> bytes:
+        """`most`: bytes, where it is still on its way."""
+        announced = http.headers.get("content-length", "") if most is not None else ""
         if announced.isdigit() and int(announced[:20]) > self.largest_body:
             raise self._too_large()
         parts: list[bytes] = []
@@ -119,7 +129,7 @@ class Door:
         try:
             async for part in http.stream():
                 size += len(part)
-                if size > self.largest_body:
+                if most is not None and size > most:
                     raise self._too_large()
                 parts.append(part)
         except ClientDisconnect as e:
@@ -142,6 +152,12 @@ class Door:
 
 def _anybody(http: HttpRequest) -> Caller:
     return Caller("", "anonymous", scope="read")
+
+
+def _admitted(identify: Identify, http: HttpRequest) -> Caller:
+    caller = http.scope[CALLER] = identify(http)
+    check_scope(http, caller)
+    return caller
 
 
 def public_route(path: str, get: Callable[[HttpRequest], Awaitable[Response]]) -> Route:

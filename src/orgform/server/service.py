@@ -7,6 +7,7 @@ transaction that does what it says, so there is never one without the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import quote
 
@@ -35,20 +36,21 @@ class Service(Reading):
         self.invite = invite
         self._together = Together(store, self.shapes, invite=invite)
 
-    def create_resource(self, request: Request) -> Answer:
+    def create_resource(self, request: Request) -> Future[Answer]:
         body = decoded(request.body, NewBody)
         return self._write(request, Ask("create", request.collection, body.key, body.attributes, UNSET, request.if_match))
 
-    def update_resource(self, request: Request) -> Answer:
+    def update_resource(self, request: Request) -> Future[Answer]:
         body = decoded(request.body, PatchBody)
         return self._write(request, Ask("update", request.collection, request.key, body.attributes, body.key, request.if_match))
 
-    def delete_resource(self, request: Request) -> Answer:
+    def delete_resource(self, request: Request) -> Future[Answer]:
         if request.body:
             raise bad_request("body", "a DELETE has no body")
         return self._write(request, Ask("delete", request.collection, request.key, {}, UNSET, request.if_match))
 
-    def _write(self, request: Request, ask: Ask) -> Answer:
+    def _write(self, request: Request, ask: Ask) -> Future[Answer]:
+        """Raises a `Problem` for what needs no look at the directory."""
         self._shape(request)
         query_of(request)
         key = request.idempotency_key
@@ -65,7 +67,7 @@ class Service(Reading):
                 work.store_answer(key, request.digest, encode(answer).decode())
             return answer
 
-        return self._together.done(Write(request.caller, prepared, _keys(request), do))
+        return self._together.begun(Write(request.caller, prepared, _keys(request), do))
 
     def batch(self, request: Request) -> Answer:
         query_of(request)

@@ -1,7 +1,8 @@
 """Single writes that wait at the same moment are done in one transaction: one lock, a few statements, one sync to the disk for all.
 
 Invariant: nobody gets an answer before it is committed, and nobody's refusal or bad luck becomes another's: what cannot be done together is
-done again, one by one. Nobody waits for company, either: who comes alone is done alone, at once.
+done again, one by one. Nobody waits for company, either: who comes alone is done alone, at once. Whoever finds nobody at work does all
+that waits, the others' writes too, so that no thread is held by who only waits.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from orgform.codec import Struct
+from orgform.codec import Struct, field
 from orgform.server.answers import Answer
 from orgform.server.operations import Prepared, prefetch
 from orgform.server.problems import Problem
@@ -20,32 +22,27 @@ from orgform.server.shape import Shapes
 from orgform.server.store import Store, StoreError
 from orgform.server.work import Caller, Work
 
-#: writes in one transaction; as many wait at most as the server has threads
+#: writes in one transaction
 MOST = 100
 
 
 class Write(Struct):
     """One write. `do` is called with the transaction's state; it raises `Problem`, and has undone everything of its own then.
 
-    `answer` or `error` once it is settled.
+    `result` has its answer, or its error, once it is settled.
     """
 
     caller: Caller
     prepared: Prepared
     keys: tuple[str, ...]
     do: Callable[[Work], Answer]
-    answer: Answer | None = None
-    error: Exception | None = None
+    result: Future[Answer] = field(default_factory=Future)
 
-    def settled(self) -> Answer:
-        if self.error is not None:
-            raise self.error
-        assert self.answer is not None  # noqa: S101  one of both is there once it is settled
-        return self.answer
-
-    @property
-    def waits(self) -> bool:
-        return self.answer is None and self.error is None
+    def settle(self, result: Answer | Exception) -> None:
+        if isinstance(result, Answer):
+            self.result.set_result(result)
+        else:
+            self.result.set_exception(result)
 
 
 class Together:
@@ -58,48 +55,68 @@ class Together:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._waiting: defaultdict[str, list[Write]] = defaultdict(list)
 
-    def done(self, write: Write) -> Answer:
-        """Its answer, committed. Raises `Problem` and `StoreError`."""
+    def begun(self, write: Write) -> Future[Answer]:
+        """Its answer, committed; `Problem` or `StoreError` where it has none. It is settled here, or by the thread that is at work."""
         company = write.caller.company
-        waiting = self._waiting[company]
+        waiting, turn = self._waiting[company], self._turns[company]
+        write.result.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
         waiting.append(write)
-        with self._turns[company]:
-            while write.waits:
-                group = waiting[:MOST]
-                del waiting[: len(group)]  # others may have come behind them meanwhile
+        # Who comes while the turn is given up finds it free, or is found here by who had it.
+        while waiting and turn.acquire(blocking=False):
+            try:
+                self._settle_all(waiting)
+            finally:
+                turn.release()
+        return write.result
+
+    def _settle_all(self, waiting: list[Write]) -> None:
+        """An interrupt ends it when nobody waits any more: others may have left theirs to this thread."""
+        interrupt: BaseException | None = None
+        while waiting:
+            group = waiting[:MOST]
+            del waiting[: len(group)]  # others may have come behind them meanwhile
+            try:
                 self._settle(group)
-        return write.settled()
+            except BaseException as e:
+                interrupt = e
+        if interrupt is not None:
+            raise interrupt
 
     def _settle(self, group: Sequence[Write]) -> None:
         try:
-            self._commit(group)
+            self._settled(group)
+        except BaseException:
+            for write in group:
+                if not write.result.done():
+                    write.settle(StoreError("the write was cut off before it was done", busy=True))
+            raise
+
+    def _settled(self, group: Sequence[Write]) -> None:
+        try:
+            results = self._commit(group)
         except Exception as e:
             self._settle_apart(group, e)
-        except BaseException:
-            self._settle_apart(group, StoreError("the write was cut off before it was done", busy=True))
-            raise
+            return
+        for write, result in zip(group, results, strict=True):
+            write.settle(result)
 
     def _settle_apart(self, group: Sequence[Write], error: Exception) -> None:
         """A database that is busy or gone is so for everybody; anything else may be the fault of one of them."""
         alone = len(group) == 1 or (isinstance(error, StoreError) and (error.busy or error.lost))
         for write in group:
-            write.answer = None
-            write.error = error if alone else None
-        for write in group if not alone else ():
-            self._settle([write])
+            if alone:
+                write.settle(error)
+            else:
+                self._settle([write])
 
-    def _commit(self, group: Sequence[Write]) -> None:
+    def _commit(self, group: Sequence[Write]) -> list[Answer | Exception]:
         with self._store.writing(group[0].caller.company) as connection:
             work = Work(connection, self._shapes, group[0].caller, invite=self._invite)
             work.prefetch_stored([key for write in group for key in write.keys])
             prefetch(work, [write.prepared for write in group])
             results = [self._tried(work, write) for write in group]
             work.flush()
-        for write, result in zip(group, results, strict=True):
-            if isinstance(result, Answer):
-                write.answer = result
-            else:
-                write.error = result
+        return results
 
     @staticmethod
     def _tried(work: Work, write: Write) -> Answer | Exception:

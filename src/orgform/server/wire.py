@@ -14,6 +14,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from orgform.server.door import AT_HAND
 from orgform.server.observe import Observer
 from orgform.server.problems import MEDIA_TYPE, Problem
 
@@ -23,6 +24,8 @@ GAP_SECONDS = 30.0
 # Longer than the clients and proxies that keep connections: who closes first should not be us, with their next request on its way.
 KEEP_ALIVE_SECONDS = 75
 LARGEST_HEAD = 32 * 1024
+# A larger piece of an answer is not worth copying.
+WITH_HEAD = 64 * 1024
 # What is still read, and thrown away, of a request that has its answer. Closing at once would reset the connection, answer included.
 MOST_DISCARDED = 256 * 1024 * 1024
 LINGER_SECONDS = 5.0
@@ -32,14 +35,35 @@ _TOO_LARGE = f"line and headers of a request have at most {LARGEST_HEAD} bytes"
 
 
 class _Transport:
-    """A transport whose `close`, while the client is still sending, first ends only our side, and then waits for the client's end."""
+    """A transport whose `close`, while the client is still sending, first ends only our side, and then waits for the client's end.
+
+    An answer's head leaves with the first piece of its body: two packets would cost all on the way twice.
+    """
 
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         self._transport = transport
         self._protocol = protocol
+        self._head = b""
+        self._begun = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        answering = self._protocol.conn.our_state is h11.SEND_BODY
+        if answering and not self._begun:
+            self._head = data
+        elif len(data) > WITH_HEAD:
+            self._pass_on(self._head)
+            self._pass_on(data)
+        else:
+            self._pass_on(self._head + data)
+        self._begun = answering
+
+    def _pass_on(self, data: bytes) -> None:
+        self._head = b""
+        if data:
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         return self._protocol.lingering or self._transport.is_closing()
@@ -47,6 +71,7 @@ class _Transport:
     def close(self) -> None:
         if self.is_closing():
             return
+        self._pass_on(self._head)
         if self._protocol.is_sent_to() and self._transport.can_write_eof():
             self._protocol.linger()
         else:
@@ -84,6 +109,8 @@ class Protocol(H11Protocol):
         if not self.lingering:
             super().data_received(data)
             self._expect()
+            if self.cycle and not self.cycle.more_body and not self.cycle.waiting_for_100_continue:
+                self.scope[AT_HAND] = True  # type: ignore[literal-required]
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may end its side when it has asked, and still wait for the answer. True keeps our side open."""
