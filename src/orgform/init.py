@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from orgform.config.files import is_within
+from orgform.config.files import FolderFiles, is_within
 from orgform.errors import OrgformError, UsageError
 
 SCHEMA_FILE = "schemas/company.schema.json"
@@ -193,6 +193,10 @@ def _refuse_a_config(folder: Path, files: Iterable[str]) -> None:
         raise OrgformError(f"{out} leads out of {folder}; nothing was written", hint="remove the link, or name another folder")
     if there:
         raise OrgformError(f"{folder} holds a config already ({there[0]}); nothing was written", hint="choose an empty folder with -C DIR")
+    if folder.is_dir() and (below := FolderFiles(folder).listing().files):
+        raise OrgformError(
+            f"{folder / below[0]} would be read as a part of the config; nothing was written", hint="choose an empty folder with -C DIR"
+        )
 
 
 def _schema() -> str:

@@ -79,6 +79,15 @@ def test_a_folder_that_has_a_config_is_left_alone(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["mine.yml"]
 
 
+def test_a_folder_around_a_config_is_none_for_another_one(tmp_path: Path) -> None:
+    """What stands in folders below is a part of the config."""
+    assert run("init", "-C", tmp_path / "acme").returncode == 0
+    done = run("init", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "acme/company.yaml would be read as a part of the config" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["acme"]
+
+
 def test_an_existing_gitignore_is_completed(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("node_modules\n*.db")
     files = write_starter(tmp_path, strategy="by-brand", company="Acme", domain="acme.com")

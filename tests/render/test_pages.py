@@ -6,7 +6,8 @@ import jsonschema
 import pytest
 
 from orgform.codec import decode, encode_pretty
-from orgform.model import AccessDelta, AccessItem, Address, GuardVerdict, Plan, Waiting
+from orgform.diagnostics import Diagnostic
+from orgform.model import AccessDelta, AccessItem, Address, GuardVerdict, ManualStep, Plan, Waiting
 from orgform.render import frames, html, markdown, tables, text, view
 from orgform.render.values import created, differences, dig, show
 from orgform.render.words import clean, count, cut, hang, listing, noun, pad, plural, width_of, wrap
@@ -103,6 +104,25 @@ def test_the_summary_is_the_last_line() -> None:
     assert (
         text.plan(plans.doc(plans.make()), color=False, width=80).splitlines()[-1] == "No changes: the live system is as the config says."
     )
+
+
+def test_no_change_is_not_said_of_what_was_not_looked_at() -> None:
+    missed = Diagnostic("warning", "ORG504", "`--only member` names nothing that is declared or live", "")
+    page = text.plan(plans.doc(plans.make(diagnostics=(missed,))), color=False, width=80)
+    assert page.splitlines()[-1] == "No changes in what `--only` names; the rest was not looked at."
+
+
+def test_a_step_for_what_has_no_name_says_its_address_once() -> None:
+    def step(address: str, title: str) -> ManualStep:
+        return ManualStep("front", Address(address), title, {}, "")
+
+    listed = (
+        step("membership/hq/li@acme.com", "update the membership hq/li@acme.com by hand"),
+        step("member/li@acme.com", "create the member Li"),
+    )
+    page = text.plan(plans.doc(plans.make(manual_steps=listed)), color=False, width=80)
+    assert "  1. Update the membership  membership/hq/li@acme.com\n" in page
+    assert "  2. Create the member Li  member/li@acme.com\n" in page
 
 
 def test_what_is_left_out_stands_by_the_targets_that_it_is_left_out_with() -> None:

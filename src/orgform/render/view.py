@@ -24,6 +24,7 @@ MARKS = {"config": "config", "drift": "by hand", "conflict": "both"}
 _DONE_BY_HAND = {"create": "deleted", "update": "changed", "delete": "created"}
 TITLES = ("Asked for by the config", "Changed outside of orgform", "an apply puts back what the config says")
 UNDO_TITLES = ("Taken back", "Taken back although changed since", "--allow names it; what somebody set since is overwritten")
+NAMES_NOTHING = "ORG504"  # of `--only`
 FOLD_SLACK = 5  # hiding fewer than this saves no reading
 
 
@@ -231,6 +232,8 @@ def summary(doc: Doc) -> str:
     if doc.get("undoes") and not (create or update or delete or manual):
         return f"Nothing to undo{': what the run did was changed since' if left else ''}.{tail}"
     if not (create or update or delete or manual or waiting):
+        if any(d.get("code") == NAMES_NOTHING for d in rows(doc, "diagnostics")):
+            return f"No changes in what `--only` names; the rest was not looked at.{tail}"
         return f"No changes: {'what can be read' if rows(doc, 'attested') else 'the live system'} is as the config says{worded}.{tail}"
     return f"Plan: {create:,} to create, {update:,} to update, {delete:,} to delete, {manual:,} manual{held}.{tail}"
 
