@@ -190,7 +190,7 @@ def test_a_saved_plan_is_applied_under_compare_and_set(options: app.Options) -> 
     saved = app.plan(options)
     by_hand(options, "PATCH", "/v1/workspaces/north", {"attributes": {"name": "Nord"}})
     _, report = app.apply(options, saved=saved)
-    assert report.counts == {"created": 0, "updated": 1, "deleted": 0, "failed": 0, "skipped": 0, "stale": 1}
+    assert report.counts == {"created": 0, "updated": 1, "deleted": 0, "failed": 0, "skipped": 0, "stale": 1, "already": 0}
     assert app.apply(options, saved=saved)[1].outcome in ("partly", "stale")
 
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from orgform.codec import Struct, replace
 from orgform.errors import LedgerError, OrgformError
 from orgform.kinds import Kinds
-from orgform.model import Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
+from orgform.model import ALREADY, Address, Attributes, Change, Live, Outcome, Plan, Report, kind_of
 from orgform.planning.order import dependencies
 from orgform.preconditions import Judge, Verdict
 from orgform.providers import turn
@@ -66,7 +66,7 @@ def apply_plan(
 
 def outcome_of_run(outcomes: Sequence[Outcome]) -> str:
     """`done`, `partly`, `failed`, `stale`, `interrupted` or `nothing`: see `model.Report`."""
-    statuses = {o.status for o in outcomes}
+    statuses = {o.status for o in outcomes if not o.already}
     if any(o.detail == INTERRUPTED for o in outcomes):
         return "interrupted"
     if "done" in statuses:
@@ -257,7 +257,8 @@ class _Run:
 
     def _settle(self, n: int, verdict: Verdict) -> None:
         change = self._changes[n]
-        self._settled[n] = Outcome(change.target, change.address, change.action, verdict.status, verdict.detail, change.label)
+        already = verdict.status == "done" and verdict.detail in ALREADY
+        self._settled[n] = Outcome(change.target, change.address, change.action, verdict.status, verdict.detail, change.label, already)
         self._news.append(n)
         self._schedule.settle(n)
 

@@ -184,20 +184,7 @@ def whole_changes(made: Plan) -> list[Change]:
     found = {change.address: change for change in (*made.changes, *(w.change for w in made.waiting))}
     for step in made.manual_steps:
         known = found.get(step.address)
-        if known is None:
-            found[step.address] = Change(
-                step.action,
-                step.target,
-                step.address,
-                step.origin,
-                step.before,
-                step.after,
-                step.fields,
-                label=step.label,
-                source=step.source,
-            )
-        else:
-            found[step.address] = replace(known, fields=(*known.fields, *step.fields))
+        found[step.address] = replace(known, fields=(*known.fields, *step.fields)) if known else step.as_change()
     return list(found.values())
 
 

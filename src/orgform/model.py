@@ -194,6 +194,22 @@ class ManualStep(Struct, frozen=True):
     source: str = ""
     now: Attributes = {}
 
+    def as_change(self) -> Change:
+        """What it comes to, as if an API did it."""
+        return Change(
+            self.action,
+            self.target,
+            self.address,
+            self.origin,
+            self.before,
+            self.after,
+            self.fields,
+            risk=self.risk,
+            because=self.because,
+            label=self.label,
+            source=self.source,
+        )
+
 
 class Waiting(Struct, frozen=True):
     """A change that is not done yet; a later plan has it among its changes. `waits_for`: the steps that people do first, or what it refers
@@ -338,7 +354,8 @@ class LeftAlone(Struct, frozen=True):
 
 
 class Undoes(Struct, frozen=True):
-    """Which run a plan takes back. `undone`: changes of it that need nothing any more; `not_done`: those that it never did."""
+    """Which run a plan takes back. `undone`: changes of it that need nothing any more; `not_done`: those that it never did; `by_hand`:
+    steps that it left to people, who may have done them since."""
 
     run: str
     started: str
@@ -347,6 +364,7 @@ class Undoes(Struct, frozen=True):
     left: tuple[LeftAlone, ...] = ()
     undone: int = 0
     not_done: int = 0
+    by_hand: int = 0
 
 
 class Part(Struct, frozen=True):
@@ -402,10 +420,12 @@ class Plan(Struct, frozen=True):
 
 
 OutcomeStatus = Literal["done", "failed", "skipped", "stale"]
+#: what is said of a change that was done without a write, because it was so before
+ALREADY = ("it was there already, exactly so", "it was so already", "it was gone already")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one change. `detail` says why, where it was not done."""
+    """What became of one change. `detail` says why, where it was not done. `already`: it was so before, so nothing was written (`done`)."""
 
     target: str
     address: Address
@@ -413,10 +433,11 @@ class Outcome(Struct, frozen=True):
     status: OutcomeStatus
     detail: str = ""
     label: str = ""
+    already: bool = False
 
 
 class Report(Struct, frozen=True):
-    """One run. `outcome`: `done`, `partly`, `failed`, `stale`, `interrupted`, `nothing`."""
+    """One run. `outcome`: `done`, `partly`, `failed`, `stale`, `interrupted`, `nothing`. What was so already counts for none of these."""
 
     run: str
     outcome: str
@@ -424,8 +445,8 @@ class Report(Struct, frozen=True):
 
     @property
     def counts(self) -> dict[str, int]:
-        """created, updated, deleted, failed, skipped, stale."""
-        done = [o.action for o in self.outcomes if o.status == "done"]
+        """created, updated, deleted, failed, skipped, stale, already."""
+        done = [o.action for o in self.outcomes if o.status == "done" and not o.already]
         other = [o.status for o in self.outcomes]
         return {
             "created": done.count("create"),
@@ -434,6 +455,7 @@ class Report(Struct, frozen=True):
             "failed": other.count("failed"),
             "skipped": other.count("skipped"),
             "stale": other.count("stale"),
+            "already": sum(o.already for o in self.outcomes),
         }
 
 

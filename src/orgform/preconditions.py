@@ -10,13 +10,10 @@ from collections.abc import Mapping
 
 from orgform.codec import Struct, digest
 from orgform.kinds import Kinds
-from orgform.model import Address, Attributes, Base, Change, Live, OutcomeStatus, Plan, Remember
+from orgform.model import ALREADY, Address, Attributes, Base, Change, Live, OutcomeStatus, Plan, Remember
 from orgform.planning.diff import fingerprint, merge_patch, patched, project
 from orgform.planning.scope import relabel, renames_of, stages
 from orgform.providers.base import Operation
-
-#: what is said of a change that was done without a write, because somebody else had done it
-ALREADY = ("it was there already, exactly so", "it was so already", "it was gone already")
 
 
 class Verdict(Struct, frozen=True):

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from orgform.codec import replace
 from orgform.errors import OrgformError, UsageError
 from orgform.kinds import Kinds, load_kinds
-from orgform.ledger import FROM_RUN, PLANNED, Ledger, RunInfo
+from orgform.ledger import FROM_RUN, MANUAL, NOT_TRIED, PLANNED, Ledger, RunInfo
 from orgform.model import (
+    ALREADY,
     Address,
     Attributes,
     Attribution,
@@ -36,7 +37,6 @@ from orgform.planning.diff import patched
 from orgform.planning.findings import BELIEVABLY_LOST
 from orgform.planning.inverse import CHANGED_SINCE, Inverse, LaterChange, Step, Today, Wanted, name_after, renamed
 from orgform.planning.scope import TargetState, matches
-from orgform.preconditions import ALREADY
 from orgform.providers.base import Event, KindCapability
 from orgform.running import MOST_ATTRIBUTED, Known, check_allowed, inputs_of
 from orgform.targets import OpenTarget, Snapshot
@@ -55,7 +55,8 @@ def plan_undo(
     kinds, about = load_kinds(), ledger.about(run)
     if about.outcome == "running":
         raise OrgformError(f"the run {about.run} is still running", hint="wait until it has ended, or interrupt it; then undo it")
-    recorded = [c for c in ledger.recorded(about.run) if not options.targets or c.change.target in options.targets]
+    everything = [c for c in ledger.recorded(about.run) if not options.targets or c.change.target in options.targets]
+    recorded = [c for c in everything if c.status not in NOT_TRIED]
     _check_systems(about, [c.change for c in recorded], targets)
     steps = [
         Step(c.change, c.live, sure=c.status == "done")
@@ -77,6 +78,7 @@ def plan_undo(
         left,
         undone=len(inverse.settled),
         not_done=inverse.not_done + len(recorded) - len(steps),
+        by_hand=sum(c.status == MANUAL for c in everything),
     )
     return _told(made, inverse, undoes, _base(targets, ledger), snapshot.live, kinds), snapshot
 

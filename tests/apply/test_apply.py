@@ -40,7 +40,7 @@ class TestWhatIsDone:
         robert = {**BOB, "name": "Robert"}
         assert system.resources == {"member/alice@acme.com": ALICE, "member/bob@acme.com": {**robert, "title": "CTO"}}
         assert applier.base == {"member/alice@acme.com": ALICE, "member/bob@acme.com": robert}
-        assert report.counts == {"created": 1, "updated": 1, "deleted": 1, "failed": 0, "skipped": 0, "stale": 0}
+        assert report.counts == {"created": 1, "updated": 1, "deleted": 1, "failed": 0, "skipped": 0, "stale": 0, "already": 0}
 
     def test_an_empty_plan_is_nothing(self, applier: Applier) -> None:
         report = applier(plan_of(), LiveSystem())
@@ -106,7 +106,7 @@ class TestPreconditions:
     def test_a_create_that_exists_identically_is_adopted(self, applier: Applier) -> None:
         system = LiveSystem({"member/alice@acme.com": {**ALICE, "title": "unmanaged"}})
         report = applier(plan_of(create("member/alice@acme.com", {**ALICE, "labels": None})), system)
-        assert report.outcome == "done"
+        assert (report.outcome, report.counts["created"], report.counts["already"]) == ("nothing", 0, 1)
         assert system.calls == []
         assert applier.base == {"member/alice@acme.com": {**ALICE, "labels": None}}
 
@@ -131,7 +131,7 @@ class TestPreconditions:
     def test_an_update_that_is_already_so_is_done(self, applier: Applier) -> None:
         system = LiveSystem({"member/bob@acme.com": {**BOB, "role": "admin"}})
         report = applier(plan_of(update("member/bob@acme.com", BOB, {**BOB, "role": "admin"})), system)
-        assert (report.outcome, system.calls) == ("done", [])
+        assert (report.outcome, report.counts["already"], system.calls) == ("nothing", 1, [])
 
     def test_an_update_that_is_only_half_so_is_stale(self, applier: Applier) -> None:
         system = LiveSystem({"workspace/a": {"name": "A", "labels": {"x": "1", "y": "2"}}})
@@ -144,7 +144,7 @@ class TestPreconditions:
     def test_a_delete_of_what_is_gone_is_done(self, applier: Applier) -> None:
         system = LiveSystem()
         report = applier(plan_of(delete("member/bob@acme.com", BOB)), system)
-        assert (report.outcome, system.calls) == ("done", [])
+        assert (report.outcome, report.counts["already"], system.calls) == ("nothing", 1, [])
 
     def test_a_delete_of_what_changed_since_is_stale(self, applier: Applier) -> None:
         system = LiveSystem({"member/bob@acme.com": {**BOB, "role": "owner"}})
@@ -163,6 +163,19 @@ class TestPreconditions:
         system = LiveSystem({"member/alice@acme.com": BOB})
         report = applier(plan_of(create("member/alice@acme.com", ALICE), create("member/bob@acme.com", BOB)), system)
         assert (report.outcome, report.counts["stale"], report.counts["created"]) == ("partly", 1, 1)
+
+    def test_what_is_so_already_is_neither_applied_nor_stale(self, applier: Applier) -> None:
+        """The rest alone says how it went: all of that is stale, so nothing was applied."""
+        system = LiveSystem({"member/alice@acme.com": BOB, "member/bob@acme.com": BOB})
+        same, other, new = create("member/bob@acme.com", BOB), create("member/alice@acme.com", ALICE), create("member/carol@acme.com", BOB)
+        report = applier(plan_of(other, same), system)
+        assert (report.outcome, statuses(report)) == ("stale", {"member/alice@acme.com": "stale", "member/bob@acme.com": "done"})
+        assert applier(plan_of(same, new), system).outcome == "done"
+
+    def test_what_needs_something_that_is_there_already_is_done(self, applier: Applier) -> None:
+        system = LiveSystem({"workspace/a": SHOP})
+        report = applier(plan_of(create("workspace/a", SHOP), create("tag/a/vip", {"name": "VIP"})), system)
+        assert (report.outcome, report.counts["already"], report.counts["created"]) == ("done", 1, 1)
 
 
 class TestRenames:
@@ -201,7 +214,7 @@ class TestRenames:
     def test_a_rename_that_somebody_did_already_is_done(self, applier: Applier) -> None:
         system = LiveSystem({"workspace/new": SHOP})
         report = applier(plan_of(update("workspace/new", SHOP, SHOP, moved_from="workspace/old")), system)
-        assert (report.outcome, system.calls) == ("done", [])
+        assert (report.outcome, report.counts["already"], system.calls) == ("nothing", 1, [])
 
     def test_what_is_left_to_change_after_somebody_renamed_is_changed(self, applier: Applier) -> None:
         system = LiveSystem({"workspace/new": SHOP})

@@ -133,6 +133,36 @@ def test_what_is_stale_is_skipped_with_what_needs_it_and_the_rest_is_done(site: 
     assert site.call("GET", "/v1/workspaces/z")["attributes"]["name"] == "another Z"
 
 
+def test_a_plan_that_was_applied_is_so_already(site: Site) -> None:
+    """Nothing is done, and nothing is said to have been done; what changed since is stale, and nothing of the rest was applied either."""
+    site.config["members"]["dave@acme.com"] = {"name": "Dave Poe"}
+    site.config["members"]["carol@acme.com"]["name"] = "Carol II"
+    file = site.plan()
+    nothing = "Applied: 0 created, 0 updated, 0 deleted, 0 failed, 0 skipped, 0 stale"
+    assert last(site.run("apply", file)) == "Applied: 1 created, 1 updated, 0 deleted, 0 failed, 0 skipped, 0 stale"
+    before = site.audit()
+    again = site.run("apply", file)
+    assert (again.returncode, last(again)) == (0, nothing)
+    assert "All of it was so already: nothing was done." in again.stdout
+    assert "= already  Dave Poe  member/dave@acme.com" in again.stdout
+    assert "created  " not in again.stdout
+    shown = json.loads(site.run("apply", file, "--format", "json").stdout)
+    assert (shown["outcome"], shown["counts"]["already"], shown["counts"]["created"]) == ("nothing", 2, 0)
+    assert [o["already"] for o in shown["outcomes"]] == [True, True]
+    assert site.run("apply", file, "--format", "github").stdout.splitlines() == [
+        f"::notice title=orgform apply::All of it was so already: nothing was done. {nothing}",
+        nothing,
+    ]
+    told = site.run("history", shown["run"]).stdout
+    assert "So already: nothing was done (2)" in told
+    assert "takes back what it did" not in told
+    assert site.audit() == before
+    site.by_hand("/v1/members/carol@acme.com", name="Carol by hand")
+    stale = site.run("apply", file)
+    assert (stale.returncode, last(stale)) == (5, nothing.replace("0 stale", "1 stale"))
+    assert words(stale.stdout).count("1 change was so already. The live system has changed since the plan was made") == 1
+
+
 class Planned(NamedTuple):
     """A site that nothing is done to, and plans for it, by the key that they were signed with."""
 

@@ -13,7 +13,21 @@ from orgform.errors import LedgerError
 from orgform.ledger import Ledger, RunRecorder, open_ledger
 from orgform.ledger.database import database_at
 from orgform.ledger.schema import STEPS
-from orgform.model import Address, Attributes, Base, Change, Move, Outcome, Plan, PlanBase, Remember, Undoes
+from orgform.model import (
+    ALREADY,
+    Address,
+    Attributes,
+    Base,
+    Change,
+    ManualStep,
+    Move,
+    Outcome,
+    Plan,
+    PlanBase,
+    Remember,
+    Undoes,
+    Waiting,
+)
 from tests.ledger.values import SYSTEM, create, delete, plan_of, record, update
 
 ALICE, BOB = Address("member/alice@acme.com"), Address("member/bob@acme.com")
@@ -155,6 +169,17 @@ class TestRenames:
         assert len(ledger.moved(SYSTEM)) == 1
 
 
+def with_steps(plan: Plan) -> Plan:
+    """Two steps for people, a change that waits for one of them, and one that waits for a target, too."""
+    x, zoe = Address("workspace/x"), Address("member/zoe@acme.com")
+    steps = (
+        ManualStep("acme", x, "create the workspace X by hand", after={"name": "X"}, where="Settings > New"),
+        ManualStep("acme", Address("workspace/y"), "delete the workspace Y by hand", action="delete", before={"name": "Y"}),
+    )
+    tag, seat = create("tag/x/vip", {}), create("membership/x/zoe@acme.com", {"role": "member"})
+    return replace(plan, manual_steps=steps, waiting=(Waiting(tag, (x,)), Waiting(seat, (zoe, x), ("people",))))
+
+
 class TestHistory:
     def test_none_yet(self, ledger: Ledger) -> None:
         assert ledger.history() == {"runs": []}
@@ -196,9 +221,74 @@ class TestHistory:
             "moved_from": None,
             "undo": "reversible",
             "loses": (),
+            "already": False,
         }
         assert (found["targets"], found["undone_by"]) == (["acme"], [])
         assert "cut off" in found["changes"][2]["detail"]
+
+    def test_what_was_so_already_is_counted_apart(self, ledger: Ledger) -> None:
+        changes = [create(ALICE, {}), create(BOB, {})]
+        with run(ledger, plan_of(*changes)) as recorder:
+            record(recorder, changes[0], detail=ALREADY[0])
+            record(recorder, changes[1], detail="the answer was lost; read back, it is done")
+            recorder.finish("done")
+        (found,) = ledger.history(recorder.run)["runs"]
+        assert [c["already"] for c in found["changes"]] == [True, False]
+        assert (found["counts"]["already"], found["counts"]["created"]) == (1, 1)
+        assert any("takes back what it did" in sentence for sentence in found["next"])
+
+    def test_nothing_is_taken_back_of_what_was_so_already(self, ledger: Ledger) -> None:
+        with run(ledger, plan_of(create(ALICE, {}))) as recorder:
+            record(recorder, create(ALICE, {}), detail=ALREADY[0])
+            recorder.finish("nothing")
+        assert ledger.history(recorder.run)["runs"][0]["next"] == []
+
+    def test_what_was_left_to_people_and_what_waited_are_told_from_the_start(self, ledger: Ledger) -> None:
+        """And are never taken for tried: not in numbers, not by what comes later, not in base."""
+        made = with_steps(plan_of(create(ALICE, {})))
+        with run(ledger, made) as recorder:
+            before = ledger.history(recorder.run)["runs"][0]
+            record(recorder, *made.changes)
+            recorder.finish("done")
+        assert [c["status"] for c in before["changes"]] == ["planned", "manual", "manual", "waiting", "waiting"]
+        (found,) = ledger.history(recorder.run)["runs"]
+        assert [(c["address"], c["action"], c["status"], c["detail"]) for c in found["changes"][1:]] == [
+            ("workspace/x", "create", "manual", "create the workspace X by hand: Settings > New"),
+            ("workspace/y", "delete", "manual", "delete the workspace Y by hand"),
+            ("tag/x/vip", "create", "waiting", "waits for workspace/x: create the workspace X by hand"),
+            (
+                "membership/x/zoe@acme.com",
+                "create",
+                "waiting",
+                "left out with the target people, which could not be read; needs member/zoe@acme.com; workspace/x: create the "
+                "workspace X by hand",
+            ),
+        ]
+        assert found["changes"][1]["after"] == {"name": "X"}
+        assert {n: count for n, count in found["counts"].items() if count} == {"created": 1, "waiting": 2, "manual": 2}
+        assert (found["changes"][0]["status"], ledger.history()["runs"][0]["changes"]) == ("done", 1)
+        assert found["next"][:2] == [
+            "`orgform plan` shows which steps are still to be done by hand.",
+            "`orgform apply` looks at the live system anew and does what is missing.",
+        ]
+        earlier = applied(ledger)
+        with run(ledger, made):
+            pass
+        assert [changes for _, changes in ledger.later(earlier)] == [[]]
+        assert ledger.base(SYSTEM)[0] == {ALICE: Base({})}
+
+    def test_an_undo_says_how_its_own_steps_are_shown(self, ledger: Ledger) -> None:
+        first = applied(ledger, create(ALICE, {}))
+        with run(ledger, replace(with_steps(plan_of()), base=PlanBase(f"run:{first}"))) as recorder:
+            recorder.finish("nothing")
+        told = ledger.history(recorder.run)["runs"][0]["next"]
+        assert f"`orgform undo {first}` shows which steps are still to be done by hand." in told
+
+    def test_two_targets_that_were_away(self, ledger: Ledger) -> None:
+        waiting = Waiting(create("tag/x/a", {}), (Address("workspace/x"),), ("flags", "people"))
+        with run(ledger, replace(plan_of(), waiting=(waiting,))) as recorder:
+            (told,) = ledger.history(recorder.run)["runs"][0]["changes"]
+        assert told["detail"] == "left out with the targets flags, people, which could not be read; needs workspace/x"
 
     def test_an_unfinished_run_is_running_while_its_lock_is_held(self, ledger: Ledger) -> None:
         with run(ledger, plan_of()):

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import copytree
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from orgform import app
-from orgform.model import Plan, Report
+from orgform.codec import replace
+from orgform.model import Plan, Report, kind_of
+from orgform.render import text
 from orgform.testing.fakes import front, scim, stanna, unleash
 from tests.platforms import processes
 
@@ -151,3 +153,36 @@ def test_the_others_by_name_do_not_wait_for_people(systems: Systems) -> None:
     """Who chooses targets says that the rest is as it should be."""
     code, told = Shell(systems).run("apply", "--yes", "--target", "front", "--target", "flags")
     assert (code, "created membership/care/carol@acme.example" in told) == (0, True), told
+
+
+def test_the_history_of_a_run_has_what_it_left_to_people_and_what_waited(systems: Systems) -> None:
+    shell = Shell(systems)
+    shell.away = False
+    shell.run("apply", "--yes")
+    done = app.history(systems.options)["runs"][0]
+    _, told = shell.run("undo", done["run"], "-o", str(systems.options.folder / "undo.json"))
+    assert "1 step of it was left to people: what they did is not taken back" in told
+    assert "never done" not in told
+    [run] = app.history(systems.options, run=done["run"])["runs"]
+    left = {c["address"]: (c["status"], c["detail"]) for c in run["changes"] if c["status"] != "done"}
+    assert left["workspace/care-lab"] == (
+        "manual",
+        "create the workspace Customer care lab by hand: gear icon > Company settings > Workspaces > Create workspace",
+    )
+    waits = ("waiting", "waits for workspace/care-lab: create the workspace Customer care lab by hand")
+    assert {status for address, status in left.items() if address != "workspace/care-lab"} == {waits}
+    assert done["changes"] == sum(run["counts"][verb] for verb in ("created", "updated", "deleted"))
+    shown = history(run)
+    assert "Left to do by hand (1) ! manual Customer care lab workspace/care-lab create the workspace" in shown
+    assert f"Not tried ({len(left) - 1}) ! waiting" in shown
+    assert f" done {done['changes']} " in shown, "what was not tried is in no number"
+    systems.front.add_team("Customer care lab")
+    code, told = shell.run("apply", "--yes")
+    assert (code, "created membership/care-lab/carol@acme.example" in told) == (0, True), told
+    undone = app.undo(replace(systems.options, allow=("deletes:*", "company-admins:*", "workspace-admins:*")), done["run"])[1]
+    assert not any(kind_of(o.address) == "workspace" or "care-lab" in o.address for o in undone.outcomes), "that was not this run"
+
+
+def history(run: dict[str, Any]) -> str:
+    """The page on one line."""
+    return " ".join(text.history({"runs": [run]}, color=False, width=80).split())

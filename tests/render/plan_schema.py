@@ -57,6 +57,7 @@ MEANING = {
     "Undoes.left": "What of the run is left alone, and why.",
     "Undoes.undone": "How many changes of the run are as before already.",
     "Undoes.not_done": "How many changes of the run were never done.",
+    "Undoes.by_hand": "How many steps the run left to people; what they did is not taken back.",
     "Change.risk": "additive, modifying or destructive.",
     "Change.attribution": "Who changed the live system, where its audit log tells.",
     "Change.because": "Sentences for people.",

@@ -9,7 +9,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from orgform.codec import encode_pretty
 from orgform.kinds import schema_folder
 from orgform.ledger import open_ledger
 from orgform.model import Address, Change, Outcome, Plan, PlanBase, PlanTarget
@@ -201,6 +200,6 @@ class TestHistory:
         document = json.loads(run(*words, "--format", "json").stdout)["runs"][0]
         assert len(document["changes"]) == 10_000
         assert document["outcome"] == "interrupted"
-        assert encode_pretty(document["counts"]) == encode_pretty(
-            {"created": 9_000, "updated": 0, "deleted": 0, "failed": 500, "skipped": 0, "stale": 0, "unknown": 500, "planned": 0}
-        )
+        assert {name: number for name, number in document["counts"].items() if number} == {"created": 9_000, "failed": 500, "unknown": 500}
+        others = {"updated", "deleted", "already", "skipped", "stale", "planned", "waiting", "manual"}
+        assert {name for name, number in document["counts"].items() if not number} == others

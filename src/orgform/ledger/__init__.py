@@ -6,6 +6,19 @@ survives `kill -9` and a power cut. Attributes that `base` returns are shared be
 
 from orgform.ledger.lock import Lock
 from orgform.ledger.store import FROM_RUN, Attestation, Ledger, RunInfo, RunRecorder, new_run, open_ledger
-from orgform.ledger.told import PLANNED, RecordedChange
+from orgform.ledger.told import MANUAL, NOT_TRIED, PLANNED, RecordedChange
 
-__all__ = ["FROM_RUN", "PLANNED", "Attestation", "Ledger", "Lock", "RecordedChange", "RunInfo", "RunRecorder", "new_run", "open_ledger"]
+__all__ = [
+    "FROM_RUN",
+    "MANUAL",
+    "NOT_TRIED",
+    "PLANNED",
+    "Attestation",
+    "Ledger",
+    "Lock",
+    "RecordedChange",
+    "RunInfo",
+    "RunRecorder",
+    "new_run",
+    "open_ledger",
+]

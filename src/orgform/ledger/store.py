@@ -16,7 +16,7 @@ from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
 from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
 from orgform.ledger.schema import bring_up_to_date, version_of_now
-from orgform.ledger.told import PLANNED, RecordedChange, in_full, in_short
+from orgform.ledger.told import NOT_TRIED, PLANNED, RecordedChange, in_full, in_short, not_tried
 from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, PlanBase, Remember, kind_of
 
 #: what the base of an undo's plan came from: this and the run that it takes back
@@ -131,8 +131,8 @@ class Ledger:
     def begin_run(
         self, lock: Lock, plan: Plan, systems: Mapping[str, str], actor: str, run: str = "", *, claims: Mapping[str, str] | None = None
     ) -> RunRecorder:
-        """Writes down what is going to be tried, before anything is. `systems`: target -> system; `run`: of `new_run`, where it is known
-        already; `claims`: kind -> target, needed where there are several targets."""
+        """Writes down what is going to be tried, and what is left to people, before anything is. `systems`: target -> system; `run`: of
+        `new_run`, where it is known already; `claims`: kind -> target, needed where there are several targets."""
         return RunRecorder(self._to_write(), lock, plan, systems, actor, run or new_run(), claims or {}, self._noted)
 
     def history(self, run: str | None = None) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class Ledger:
             return {"runs": [in_full(found, runs, _recorded(connection, found["run"]) if connection else [])]}
 
     def recorded(self, run: str) -> list[RecordedChange]:
-        """The changes of a run with their pre-images, in the order of its plan."""
+        """The changes of a run with their pre-images, in the order of its plan; then what it did not try."""
         with self._reading() as connection:
             found = _only(run, _runs(connection, self._database) if connection else [])
             return _recorded(connection, found["run"]) if connection else []
@@ -290,7 +290,9 @@ class RunRecorder:
         plan = self._plan
         base = encode(plan.base).decode()
         run = (self.run, _now(), actor, self._lock.token, _text(self._systems), plan.tool_version, plan.config_digest, base)
-        changes = [(self.run, n, PLANNED, "", encode(c).decode()) for n, c in enumerate(plan.changes)]
+        # In this order: a change's position is that in the plan.
+        everything = (*(RecordedChange(c, PLANNED, "") for c in plan.changes), *not_tried(plan))
+        changes = [(self.run, n, c.status, c.detail, encode(c.change).decode()) for n, c in enumerate(everything)]
         with _so_far("nothing was done"), self._writing() as connection:
             connection.run(_BEGIN, run)
             connection.many("INSERT INTO orgform_changes (run, position, status, detail, change) VALUES (?, ?, ?, ?, ?)", changes)
@@ -392,7 +394,9 @@ def _base_of(connection: Connection, system: str) -> dict[Address, Base]:
 def _runs(connection: Connection, database: Database) -> list[dict[str, Any]]:
     rows = connection.run(
         "SELECT r.run, r.started, r.finished, r.actor, r.outcome, r.token, r.systems, r.base, "
-        "(SELECT count(*) FROM orgform_changes c WHERE c.run = r.run) FROM orgform_runs r ORDER BY r.started DESC, r.token DESC"
+        "(SELECT count(*) FROM orgform_changes c WHERE c.run = r.run AND c.status NOT IN (?, ?)) "
+        "FROM orgform_runs r ORDER BY r.started DESC, r.token DESC",
+        NOT_TRIED,
     ).fetchall()
     return [
         {

@@ -41,7 +41,8 @@ def report(doc: Doc, plan: Doc | None = None) -> str:
     failed = [_outcome(o, "error") for o in wrong if o.get("status") == "failed"]
     other = [_outcome(o, "warning") for o in wrong if o.get("status") != "failed"]
     done = tables.applied(rows(doc, "outcomes"))
-    return _page([*_few(failed, "error"), *_few(other, "warning"), command("notice", "orgform apply", done), done])
+    told = f"{already} {done}" if (already := tables.already(doc)) else done
+    return _page([*_few(failed, "error"), *_few(other, "warning"), command("notice", "orgform apply", told), done])
 
 
 def error(message: str, hint: str) -> str:

@@ -16,6 +16,10 @@ from orgform.render.words import Paint, clean, count, hang, listing, noun
 
 Doc = Mapping[str, Any]
 HEAD = ("RUN", "STARTED", "FINISHED", "OUTCOME", "CHANGES", "ACTOR")
+#: what was not done, and what was, as they stand below each other
+_BELOW = ("Not done", "Left to do by hand", "Not tried")
+_DONE = ("Done", "So already: nothing was done")
+NOT_TRIED = ("manual", "waiting")
 #: of a run with more changes than this, those that are done are counted by kind
 EACH = 200
 
@@ -49,16 +53,14 @@ class _Page:
 
     def run(self, run: Doc) -> Iterator[str]:
         changes: Sequence[Doc] = run["changes"]
-        rest = [c for c in changes if c.get("status") != "done"]
-        done = [c for c in changes if c.get("status") == "done"]
-        if rest:
-            yield self.paint("bold", f"Not done ({len(rest):,})")
-            yield from self._rest(rest)
-            yield ""
-        if done:
-            yield self.paint("bold", f"Done ({len(done):,})")
-            yield from self._done(done)
-            yield ""
+        found: dict[str, list[Doc]] = {title: [] for title in (*_BELOW, *_DONE)}
+        for change in changes:
+            found[_title(change)].append(change)
+        for title, listed in found.items():
+            if listed:
+                yield self.paint("bold", f"{title} ({len(listed):,})")
+                yield from self._done(listed) if title in _DONE else self._rest(listed)
+                yield ""
         for sentence in run.get("next") or ():
             yield from hang("", clean(sentence), self.width)
 
@@ -88,9 +90,16 @@ class _Page:
     def _counted(self, done: Sequence[Doc]) -> Iterator[str]:
         found: dict[str, Counter[str]] = {}
         for change in done:
-            found.setdefault(kind_of(change), Counter())[DONE.get(str(change.get("action")), "done")] += 1
+            verb = "so already" if change.get("already") else DONE.get(str(change.get("action")), "done")
+            found.setdefault(kind_of(change), Counter())[verb] += 1
         for kind, verbs in sorted(found.items()):
             yield f"  {count(verbs.total(), noun(kind))}: {listing(f'{number:,} {verb}' for verb, number in verbs.items())}"
+
+
+def _title(change: Doc) -> str:
+    if change.get("status") == "done":
+        return _DONE[bool(change.get("already"))]
+    return {"manual": _BELOW[1], "waiting": _BELOW[2]}.get(str(change.get("status")), _BELOW[0])
 
 
 def _reason(change: Doc) -> tuple[str, str]:
@@ -100,5 +109,6 @@ def _reason(change: Doc) -> tuple[str, str]:
 
 
 def _number(changes: object) -> str:
-    number = len(changes) if isinstance(changes, (list, tuple)) else changes
+    """How many were tried."""
+    number = sum(c.get("status") not in NOT_TRIED for c in changes) if isinstance(changes, (list, tuple)) else changes
     return f"{number:,}" if isinstance(number, int) else "-"

@@ -50,12 +50,12 @@ def _row(cells: Sequence[str], columns: Sequence[int], room: int) -> list[str]:
 
 
 def counts(outcomes: Sequence[Doc]) -> dict[str, int]:
-    """created, updated, deleted, failed, skipped, stale, of a report's outcomes."""
+    """created, updated, deleted, failed, skipped, stale, of a report's outcomes. What was so already is none of these."""
     found = dict.fromkeys(COUNTS, 0)
     for outcome in outcomes:
         status = str(outcome.get("status"))
         word = DONE.get(str(outcome.get("action")), "") if status == "done" else status
-        if word in found:
+        if word in found and not outcome.get("already"):
             found[word] += 1
     return found
 
@@ -68,13 +68,15 @@ def applied(outcomes: Sequence[Doc]) -> str:
 def report(doc: Doc, *, color: bool, width: int, quiet: bool = False) -> str:
     """What an apply did, change by change, and its last line. Many that are done, or not done for one reason, are counted."""
     paint, outcomes = Paint(color), doc.get("outcomes") or ()
-    done = [o for o in outcomes if o.get("status") == "done"]
     rest = [o for o in outcomes if o.get("status") != "done"]
-    shown = [] if quiet else visible(done)
     elsewhere = f"orgform history {clean(doc.get('run', ''))} --all shows all"
-    lines = [line for o in shown for line in outcome(o, paint, width)]
-    if len(shown) < len(done) and not quiet:
-        lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more done; {elsewhere}"))
+    lines: list[str] = []
+    for already, word in ((False, "done"), (True, "so already")) if not quiet else ():
+        done = [o for o in outcomes if o.get("status") == "done" and bool(o.get("already")) is already]
+        shown = visible(done)
+        lines.extend(line for o in shown for line in outcome(o, paint, width))
+        if len(shown) < len(done):
+            lines.append(paint("dim", f"  ... and {len(done) - len(shown):,} more {word}; {elsewhere}"))
     lines.extend(not_done(rest, paint, width, elsewhere))
     if lines:
         lines.append("")
@@ -96,16 +98,27 @@ def not_done(outcomes: Sequence[Doc], paint: Paint, width: int, more: str) -> It
 
 def _sentence(doc: Doc) -> str:
     """What became of it as a whole, and how to go on. An undo is continued by an undo of the same run."""
-    outcome, undoes = str(doc.get("outcome")), doc.get("undoes") or {}
+    outcome, undoes, same = str(doc.get("outcome")), doc.get("undoes") or {}, already(doc)
+    outcomes = UNDO_OUTCOMES if undoes else OUTCOMES
     if outcome == "nothing" and (by_hand := int(doc.get("steps") or 0)):
         outcomes = {"nothing": f"Nothing to do by API; {count(by_hand, 'step')} to do by hand."}
-    else:
-        outcomes = UNDO_OUTCOMES if undoes else OUTCOMES
-    if not undoes:
-        return outcomes.get(outcome, "")
+    elif outcome == "nothing" and same:
+        outcomes = {}
     left = len(undoes.get("left") or ())
-    kept = f" {count(left, 'change')} of the run {'was' if left == 1 else 'were'} left alone, see the plan." if left else ""
-    return f"{outcomes.get(outcome, '')}{kept}".replace("RUN", clean(undoes.get("run", ""))).strip()
+    kept = f"{count(left, 'change')} of the run {'was' if left == 1 else 'were'} left alone, see the plan." if left else ""
+    sentences = (same, outcomes.get(outcome, ""), kept)
+    return " ".join(filter(None, sentences)).replace("RUN", clean(undoes.get("run", "")))
+
+
+def already(doc: Doc) -> str:
+    """What was asked for and is so, whoever did it: it is in none of the numbers."""
+    outcomes = doc.get("outcomes") or ()
+    number = sum(bool(o.get("already")) for o in outcomes)
+    if not number:
+        return ""
+    if number == len(outcomes):
+        return "All of it was so already: nothing was done."
+    return f"{count(number, 'change')} {'was' if number == 1 else 'were'} so already."
 
 
 def visible(done: Sequence[Doc]) -> list[Doc]:
@@ -118,8 +131,11 @@ def visible(done: Sequence[Doc]) -> list[Doc]:
 
 def outcome(o: Doc, paint: Paint, width: int) -> Iterator[str]:
     action, status = str(o.get("action")), str(o.get("status"))
-    word = DONE.get(action, action) if status == "done" else status
     label = f"{clean(o['label'])}  " if o.get("label") else ""
+    if o.get("already"):
+        yield f"  {paint('dim', '= already')}  {label}{clean(o.get('address', ''))}"
+        return
+    word = DONE.get(action, action) if status == "done" else status
     style = STATUS_STYLE.get(status, STYLE.get(action, ""))
     symbol = SYMBOLS.get(action, "?") if status == "done" else "!"
     yield f"  {paint(style, f'{symbol} {word.ljust(7)}')}  {label}{clean(o.get('address', ''))}"

@@ -59,8 +59,14 @@ def undo_words(doc: Doc) -> str:
 
 
 def undo_remarks(doc: Doc) -> list[str]:
-    """What of the run needs nothing, as sentences."""
+    """What of the run is no part of this plan, as sentences."""
     undoes = doc.get("undoes") or {}
-    undone, not_done = int(undoes.get("undone") or 0), int(undoes.get("not_done") or 0)
-    found = [f"{count(undone, 'change')} of it {'is' if undone == 1 else 'are'} as before already"] if undone else []
-    return [*found, *([f"{count(not_done, 'change')} of it {'was' if not_done == 1 else 'were'} never done"] if not_done else [])]
+    undone, not_done, by_hand = (int(undoes.get(name) or 0) for name in ("undone", "not_done", "by_hand"))
+    return [
+        *([f"{count(undone, 'change')} of it {'is' if undone == 1 else 'are'} as before already"] if undone else []),
+        *([f"{count(not_done, 'change')} of it {'was' if not_done == 1 else 'were'} never done"] if not_done else []),
+        *(
+            [f"{count(by_hand, 'step')} of it {'was' if by_hand == 1 else 'were'} left to people: what they did is not taken back"]
+            * bool(by_hand)
+        ),
+    ]
