@@ -17,7 +17,7 @@ from orgform.attest import attest
 from orgform.codec import Struct, decode, replace
 from orgform.diagnostics import Diagnostic
 from orgform.domains import Domain, Domains, domains, verify_domains
-from orgform.errors import UsageError
+from orgform.errors import BrokenProvider, UsageError
 from orgform.kinds import Kinds, load_kinds, schema_folder
 from orgform.model import AccessItem, Address, Live, Plan, Report, kind_of
 from orgform.opening import actor, cache_folder, complete, load, opened_ledger, opened_targets, read_live, today
@@ -349,20 +349,28 @@ def history(options: Options, *, run: str | None = None) -> dict[str, Any]:
 
 def providers(name: str | None = None) -> dict[str, Any]:
     """The capability matrix, or what one provider declares: `{NAME: {summary, title, options, roles, limits, words, batch, page, ...,
-    kinds: {KIND: {read, create, update, delete, fields, guides, refusals}}}}`.
+    kinds: {KIND: {read, create, update, delete, fields, guides, refusals}}}}`. Of all of them, one whose package is no good is
+    `{problem, hint}`, and stops no other.
 
-    Raises `UsageError` for a name that no installed provider has.
+    Raises `UsageError` for a name that no installed provider has, `BrokenProvider` for one that was asked for and is no good.
     """
     from orgform.providers import find_spec, spec_names
-    from orgform.providers.catalogue import declared
+    from orgform.providers.catalogue import broken, declared
 
     installed = spec_names()
     if name is not None and name not in installed:
         raise UsageError(f"no provider named {name!r}", hint=f"installed are: {', '.join(installed)}")
     kinds = load_kinds()
-    found = {each: find_spec(each) for each in ([name] if name else installed)}
-    named = {each: (*kinds, *kinds.facets, *(kinds.operations if spec.capabilities.kinds else ())) for each, spec in found.items() if spec}
-    return {each: declared(spec, named[each]) for each, spec in found.items() if spec}
+    found: dict[str, Any] = {}
+    for each in [name] if name else installed:
+        try:
+            if spec := find_spec(each):
+                found[each] = declared(spec, kinds)
+        except BrokenProvider as error:
+            if name:
+                raise
+            found[each] = broken(error)
+    return found
 
 
 def schema(name: str = "company") -> dict[str, Any]:

@@ -32,6 +32,10 @@ class OrgformError(Exception):
         self.hint = hint
 
 
+class BrokenProvider(OrgformError):
+    """A provider that is installed and cannot be used, with the package that ships it."""
+
+
 class ConfigInvalid(OrgformError):
     """The config has errors: `diagnostics` holds all of them (and the warnings)."""
 

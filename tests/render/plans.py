@@ -484,8 +484,8 @@ PROVIDERS: dict[str, Any] = {
         "idempotency": "none",
         "rereads": True,
         "roles": {
-            "company": {"names": ["company admin", "guest | *"], "usual": {"admin": "company admin"}},
-            "workspace": {"names": [], "usual": {"admin": "workspace admin"}},
+            "company": {"names": ["company admin", "guest | *"], "usual": {"admin": "company admin"}, "where": "in the company"},
+            "workspace": {"names": [], "usual": {"admin": "workspace admin"}, "where": "in a workspace"},
         },
         "limits": [
             {"kind": "workspace", "most": 5, "text": "the plan comes with so many", "per_parent": False, "when": "plan: growth"},

@@ -98,6 +98,22 @@ def test_a_role_that_nothing_shows_is_not_named() -> None:
     assert view.unclear(2) == "2 people will have these roles, and nothing shows which ones they are today"
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160])
+def test_a_matrix_fits_its_screen(width: int) -> None:
+    """Attributes stand beside a table that leaves room for them, else below their kind; no cell holds a sentence."""
+    kinds = {
+        "message_template": {"read": "file", "checked_by": "the list of templates (Settings > Download everything)", "create": "none"},
+        "tag": {"fields": {"color": "read", "description": "none", "labels": "config", "name": "api"}},
+    }
+    page = text.providers({"desk": {"kinds": kinds}}, color=False, width=width)
+    lines = page.splitlines()
+    assert all(len(line) <= max(width, 54) for line in lines)
+    assert ("FIELDS" in page) is (width >= 100)
+    assert next(line for line in lines if "message_template" in line).split()[1:5] == ["file", "none", "api", "api"]
+    assert "  file, of message_template: the list" in page
+    assert " ".join(page.split()).count("shown only: color") == 1
+
+
 def test_the_summary_is_the_last_line() -> None:
     page = text.plan(plans.doc(plans.everything()), color=False, width=80)
     assert page.splitlines()[-1] == "Plan: 2 to create, 7 to update, 2 to delete, 2 manual, 2 waiting. 14 unmanaged."

@@ -19,6 +19,7 @@ from orgform import __version__
 from orgform.codec import DecodeError, Struct, decode_packed, digest, encode_packed
 from orgform.config.files import MAX_CSV, FileProblem, Files, Listing
 from orgform.diagnostics import Diagnostic, Source
+from orgform.errors import BrokenProvider
 from orgform.kinds import Kinds
 from orgform.model import Address, Attributes, Desired, Lifecycle, Move, Policy, TargetConfig
 from orgform.providers.base import ProviderSpec
@@ -141,8 +142,8 @@ class Cache:
             kept: _Kept = decode_packed(payload, _Kept)
             if all((spec := specs(name)) and spec_fingerprint(spec) == known for name, known in kept.rest.providers.items()):
                 return _opened(kept)
-        except (OSError, ValueError, DecodeError, FileProblem, IndexError):
-            pass
+        except (OSError, ValueError, DecodeError, FileProblem, IndexError, BrokenProvider):
+            pass  # a package that was broken since then is told where the config is read anew
         return None
 
     def _own_bytes(self) -> bytes:

@@ -18,6 +18,7 @@ from orgform.config.places import URL_PASSWORD, Places
 from orgform.config.platforms import Platforms
 from orgform.config.problems import Problems, listed
 from orgform.config.tree import Map, plain_value
+from orgform.errors import BrokenProvider
 from orgform.kinds import Kinds
 from orgform.model import TargetConfig
 from orgform.providers.base import ProviderSpec
@@ -37,6 +38,7 @@ class Targets:
         self._names = names
         self._problems = problems
         self.used: dict[str, ProviderSpec] = {}
+        self._broken: dict[str, BrokenProvider] = {}
 
     def hide(self, tree: Any) -> None:
         """Before anything is shown: what stands in targets and may be a secret is masked in every code frame."""
@@ -85,7 +87,11 @@ class Targets:
         name = target.get("provider")
         if not isinstance(name, str) or name not in self._names():
             return None
-        spec = self._specs(name)
+        try:
+            spec = self._specs(name)
+        except BrokenProvider as error:
+            self._broken[name] = error
+            return None
         if spec is not None:
             self.used[name] = spec
         return spec
@@ -93,6 +99,9 @@ class Targets:
     def _target(self, name: str, written: Map, mark: int) -> TargetConfig | None:
         provider = written["provider"]
         spec = self._spec(written)
+        if broken := self._broken.get(provider):
+            self._problems.add("ORG403", broken.message, broken.hint, self._problems.places.value(written.mark("provider")))
+            return None
         if spec is None:
             fix = self._problems.meant(provider, self._names(), f"installed are {listed(self._names())}")
             if "did you mean" in fix:

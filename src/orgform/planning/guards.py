@@ -7,6 +7,7 @@ exact words that let it pass, or the way out where nothing does. A guard that ha
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 
@@ -205,7 +206,7 @@ def workspace_admins(facts: Facts) -> GuardVerdict | None:
         "workspace-admins",
         refused,
         summary=f"at least {least} admin who can sign in must stay; inherited ones and company admins count",
-        passed=f"enough admins stay where {_number(len(judged), 'workspace')} would lose some",
+        passed=f"enough admins stay where {_numbers(judged, facts.kinds)} would lose some",
         setting=f"policy.min_workspace_admins: {least}",
     )
 
@@ -345,6 +346,12 @@ def immutable(facts: Facts) -> GuardVerdict | None:
         setting="x-immutable in the kind's schema",
         override=f"create a new {' or '.join(titles)} under another key, move what is in it, then delete the old one",
     )
+
+
+def _numbers(addresses: Collection[Address], kinds: Kinds) -> str:
+    """`2 workspaces and 1 project`, in the words of their kinds."""
+    counted = Counter(kinds.of(address).title.lower() for address in addresses)
+    return " and ".join(_number(count, title) for title, count in sorted(counted.items()))
 
 
 def _number(count: int, noun: str) -> str:

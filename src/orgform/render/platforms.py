@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.render.tables import table
-from orgform.render.words import Paint, clean, hang
+from orgform.render.words import Paint, clean, hang, listing, width_of
 
 Doc = Mapping[str, Any]
 VERBS = ("read", "create", "update", "delete")
@@ -20,7 +20,8 @@ _REPEATED = {
     "natural": "a create that is sent twice is done once",
     "none": "a create whose answer was lost is looked for, and never sent twice",
 }
-_SCOPES = {"company": "in the company", "workspace": "in a workspace"}
+#: columns that the attributes of a table need beside it; with less they stand below each kind
+FIELDS_NEED = 44
 _FIELDS = {
     "api": "by API",
     "read": "shown only",
@@ -84,12 +85,9 @@ def _roles(spec: Doc) -> Iterator[str]:
     for scope, roles in (spec.get("roles") or {}).items():
         usual = [f"{clean(ours)} is {clean(theirs)!r}" for ours, theirs in (roles.get("usual") or {}).items()]
         names = [repr(clean(name)) for name in roles.get("names") or () if name not in (roles.get("usual") or {}).values()]
-        said = [
-            *usual,
-            *([f"others are {', '.join(names)}"] if names else []),
-            *([] if roles.get("names") else ["others as they are called"]),
-        ]
-        yield f"roles {_SCOPES.get(scope, clean(scope))}: {', '.join(said)}"
+        more = [f"a target's roles may lead to {listing(names, 'or')}, too"] if names else []
+        more += [] if roles.get("names") else ["others keep their names"]
+        yield f"roles {clean(roles.get('where') or scope)}: {'; '.join([', '.join(usual)] * bool(usual) + more)}"
 
 
 def _limits(spec: Doc) -> Iterator[str]:
@@ -109,12 +107,12 @@ def everything(kinds: Any) -> bool:
     return not kinds or all(can.get(verb, "api") == "api" and not can.get("fields") for can in kinds.values() for verb in VERBS)
 
 
-def reached(can: Doc, verb: str) -> str:
-    """`api`, `manual`, `none`; of what is read from a file or by nobody, how it is checked."""
+def reached(can: Doc, verb: str, *, short: bool = False) -> str:
+    """`api`, `manual`, `none`; of what is read from a file or by nobody, how it is checked. `short`: without which file."""
     how = clean(can.get(verb, "api"))
     if verb != "read":
         return how
-    by = clean(can.get("checked_by") or "")
+    by = "" if short else clean(can.get("checked_by") or "")
     return f"file: {by}" if how == "file" and by else {"manual": "attested", "file": "file"}.get(how, how)
 
 
@@ -153,36 +151,70 @@ def text(doc: Doc, *, color: bool, width: int, steps: bool = False) -> str:
     paint, blocks = Paint(color), []
     for name, spec in doc.items():
         lines = [paint("bold", clean(name))]
+        if spec.get("problem"):
+            blocks.append("\n".join([*lines, *_broken(spec, paint, width)]) + "\n")
+            continue
         lines.extend(hang("  ", clean(spec["summary"]), width) if spec.get("summary") else [])
-        lines.extend(line for row in facts(spec) for line in hang("  ", row, width))
-        lines.extend(_matrix(spec.get("kinds"), width))
+        lines.extend(line for row in facts(spec) for line in _deeper("  ", row, width))
+        lines.extend(["", *_matrix(spec.get("kinds"), width)] if steps else _matrix(spec.get("kinds"), width))
         if steps:
             lines.extend(_by_hand(spec.get("kinds"), paint, width))
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
 
 
+def _broken(spec: Doc, paint: Paint, width: int) -> Iterator[str]:
+    first, *more = _deeper("  ", f"cannot be used: {clean(spec['problem'])}", width)
+    yield from (paint("bad", line) for line in (first, *more))
+    yield from _deeper("  ", f"help: {clean(spec.get('hint', ''))}", width)
+
+
 def _matrix(kinds: Any, width: int) -> Iterator[str]:
     if everything(kinds):
         yield f"  {EVERYTHING}"
         return
-    body = [(clean(kind), *(reached(can, verb) for verb in VERBS), _all_fields(can)) for kind, can in kinds.items()]
-    shown = table(("KIND", *(v.upper() for v in VERBS), "FIELDS"), body, color=False, width=max(width - 2, 40))
-    yield from ("  " + line for line in shown.splitlines())
+    head = ("KIND", *(v.upper() for v in VERBS))
+    body = [(clean(kind), *(reached(can, verb, short=True) for verb in VERBS)) for kind, can in kinds.items()]
+    told = [[f"{how}: {names}" for how, names in fields(can)] for can in kinds.values()]
+    taken = 2 + sum(max(map(width_of, column)) + 2 for column in zip(head, *body, strict=True))
+    if width - taken >= FIELDS_NEED and any(told):
+        rows = [(*row, "; ".join(said)) for row, said in zip(body, told, strict=True)]
+        yield from ("  " + line for line in table((*head, "FIELDS"), rows, color=False, width=width - 2).splitlines())
+    else:
+        first, *lines = table(head, body, color=False, width=max(width - 2, taken)).splitlines()
+        yield f"  {first}"
+        for line, said in zip(lines, told, strict=True):
+            yield f"  {line}"
+            yield from (part for words in said for part in _deeper("      ", words, width))
+    yield from _files(kinds, width)
 
 
-def _all_fields(can: Doc) -> str:
-    return "; ".join(f"{how}: {names}" for how, names in fields(can))
+def _files(kinds: Any, width: int) -> Iterator[str]:
+    """Which files kinds are read from, below the table: a cell has no room for it."""
+    by: dict[str, list[str]] = {}
+    for kind, can in kinds.items():
+        if can.get("read") == "file" and can.get("checked_by"):
+            by.setdefault(clean(can["checked_by"]), []).append(clean(kind))
+    for file, names in by.items():
+        yield from _deeper("  ", f"file, of {' and '.join(names)}: {file}", width)
+
+
+def _deeper(lead: str, text: str, width: int) -> list[str]:
+    """Wrapped, and what goes on below stands deeper, so that one can tell it from the next one."""
+    first, *more = hang(lead, text, width - 2)
+    return [first, *("  " + line for line in more)]
 
 
 def _by_hand(kinds: Any, paint: Paint, width: int) -> Iterator[str]:
     for kind, verbs, guide in hands(kinds):
+        yield ""
         yield f"  {paint('bold', f'{kind}: {verbs} by hand')}"
         for what in ("where", "who", "why", "note"):
             if guide.get(what):
-                yield from hang("    ", f"{what}: {clean(guide[what])}", width)
-    for said in refusals(kinds):
-        yield from hang("  ", f"no {said}", width)
+                yield from _deeper("    ", f"{what}: {clean(guide[what])}", width)
+    said = refusals(kinds)
+    yield from [""] if said else []
+    yield from (line for why in said for line in _deeper("  ", f"no {why}", width))
 
 
 class Ink:
@@ -198,11 +230,14 @@ class Ink:
 def markdown(doc: Doc, ink: Ink) -> str:
     """A heading and a block for each provider; of several, all of them in one table at the end."""
     parts = [f"## {ink.words(name)}\n\n{block(spec, ink)}" for name, spec in doc.items()]
-    return "\n".join([*parts, *([f"## All of them\n\n{together(doc, ink)}"] if len(doc) > 1 else [])])
+    whole = {name: spec for name, spec in doc.items() if not spec.get("problem")}
+    return "\n".join([*parts, *([f"## All of them\n\n{together(whole, ink)}"] if len(whole) > 1 else [])])
 
 
 def block(spec: Doc, ink: Ink) -> str:
     """One provider without a heading: what stands in its page of the docs."""
+    if spec.get("problem"):
+        return f"Cannot be used: {ink.words(spec['problem'])}\n\n{ink.words(spec.get('hint', ''))}\n"
     kinds = spec.get("kinds") or {}
     said = "\n".join(f"- {ink.words(fact)}" for fact in facts(spec))
     matrix = f"{EVERYTHING[0].upper()}{EVERYTHING[1:]}.\n" if everything(kinds) else _table(kinds, ink)
