@@ -38,6 +38,7 @@ DecodeError = msgspec.DecodeError
 Raw = msgspec.Raw
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _PACKER = msgspec.msgpack.Encoder()
 
 
@@ -53,6 +54,9 @@ def encode_pretty(value: object) -> bytes:
 
 def decode(data: bytes | str, as_type: type[T] | Any = Any) -> T:
     """JSON to `as_type`; raises `DecodeError`."""
+    if as_type is Any:  # most calls are for a few bytes: looking up the decoder would take longer than decoding
+        found: T = _DECODER.decode(data)
+        return found
     return msgspec.json.decode(data, type=as_type)
 
 

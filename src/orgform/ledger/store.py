@@ -381,12 +381,13 @@ def _base_of(connection: Connection, system: str) -> dict[Address, Base]:
     """Equal attributes become one object: most rows of a company are memberships that say the same."""
     rows = connection.run("SELECT address, attributes, prevent_destroy FROM orgform_base WHERE system = ?", (system,))
     bases: dict[Address, Base] = {}
-    known: dict[tuple[str, int], Base] = {}
+    known: tuple[dict[str, Base], ...] = ({}, {})  # of the unprotected, of the protected
     with paused_collector():
         for address, text, protected in rows:
-            base = known.get((text, protected))
+            alike = known[protected != 0]
+            base = alike.get(text)
             if base is None:
-                base = known[text, protected] = Base(decode(text), bool(protected))
+                base = alike[text] = Base(decode(text), bool(protected))
             bases[address] = base
     return bases
 

@@ -59,19 +59,20 @@ def unsettled(
     `untyped`: prefixes of addresses whose attributes may hold a value of any type: there `true` and `1` must be told apart.
     """
     known_of_desired = len(desired)
+    there, before = live.get, base.get
     for address, want in desired.items():
-        have, known = live.get(address), base.get(address)
-        settled = (
-            have is not None
-            and known is not None
-            and want.attributes == known.attributes
-            and (want.attributes == have.attributes or want.attributes.items() <= have.attributes.items())
-            and want.lifecycle.prevent_destroy in (None, known.prevent_destroy)
-            and not (untyped and address.startswith(untyped) and _types_differ(want.attributes, known.attributes, have.attributes))
-        )
-        if not settled:
-            known_of_desired -= known is None
-            yield address
+        have, known = there(address), before(address)
+        if have is not None and known is not None:
+            wanted, protect = want.attributes, want.lifecycle.prevent_destroy
+            if (
+                wanted == known.attributes
+                and (wanted == have.attributes or wanted.items() <= have.attributes.items())
+                and (protect is None or protect == known.prevent_destroy)
+                and not (address.startswith(untyped) and _types_differ(wanted, known.attributes, have.attributes))
+            ):
+                continue
+        known_of_desired -= known is None
+        yield address
     if known_of_desired != len(base):
         yield from (a for a in base if a not in desired)
     yield from (a for a in live if a not in desired and a not in base)
@@ -178,6 +179,8 @@ def patched(attributes: Attributes, patch: Attributes, kind: Kind, above: Path =
 
 def same(one: Any, other: Any) -> bool:
     """Equal as data: `1` is `1.0`, but not `true`."""
+    if one is other:
+        return True
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
