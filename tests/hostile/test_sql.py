@@ -25,7 +25,7 @@ RUNNERS = {"execute", "executemany", "exec_driver_sql", "text", "literal_column"
 FIXED = {
     "server/flush.py: table",
     "server/flush.py: _names(columns)",
-    "server/flush.py: ', '.join([mark] * len(columns))",
+    "server/flush.py: ', '.join([row] * rows)",
     "server/flush.py: _equal(columns, mark, ', ')",
     "server/flush.py: _equal(key, mark, ' AND ')",
     "server/database.py: LOG_WAIT_SECONDS * 1000",

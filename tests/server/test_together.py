@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,6 +89,13 @@ def made(shapes: Shapes, company: str, key: str) -> Write:
     """A good one."""
     found = write(shapes, company, key, lambda work: _answer(work, found.prepared, perform(work, found.prepared)))
     return found
+
+
+def begun(together: Together, one: Write) -> Future[Any]:
+    """As a thread of the server does it."""
+    found = together.begun(one)
+    found.work()
+    return found.answer
 
 
 def test_a_bug_that_one_runs_into_is_not_the_others(api: Api, store: Store, kinds: Kinds) -> None:
@@ -191,7 +199,7 @@ def test_who_comes_behind_more_than_one_transaction_takes_is_done_too(
     together = Together(store, shapes, invite=False)
     waiting = [made(shapes, api.company, f"w{n}") for n in range(5)]
     together._waiting[api.company].extend(waiting)
-    assert together.begun(made(shapes, api.company, "last")).result(timeout=0).status == 201
+    assert begun(together, made(shapes, api.company, "last")).result(timeout=0).status == 201
     assert [one.result.result(timeout=0).status for one in waiting] == [201] * 5
 
 
@@ -217,11 +225,11 @@ def test_an_interrupt_waits_for_the_writes_that_others_left_to_this_thread(api: 
     left = made(shapes, api.company, "left")
 
     def interrupted(work: Work) -> Any:
-        assert not together.begun(left).done()  # as another thread would, while this one is at work
+        assert not begun(together, left).done()  # as another thread would, while this one is at work
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        together.begun(write(shapes, api.company, "a", interrupted))
+        begun(together, write(shapes, api.company, "a", interrupted))
     assert left.result.result(timeout=0).status == 201
     assert api.addresses("workspace") == ["workspace/left"]
 
@@ -232,10 +240,10 @@ def test_one_who_stops_waiting_does_not_take_the_write_back(api: Api, store: Sto
     stopped, other = (made(shapes, api.company, key) for key in ("stopped", "other"))
 
     def first(work: Work) -> Any:
-        assert not together.begun(stopped).cancel()
-        together.begun(other)
+        assert not begun(together, stopped).cancel()
+        begun(together, other)
         return _answer(work, mine.prepared, perform(work, mine.prepared))
 
     mine = write(shapes, api.company, "first", first)
-    assert together.begun(mine).result(timeout=0).status == 201
+    assert begun(together, mine).result(timeout=0).status == 201
     assert [one.result.result(timeout=0).status for one in (stopped, other)] == [201, 201]

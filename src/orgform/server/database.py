@@ -252,7 +252,10 @@ def _prepare_sqlite(engine: sa.Engine, cache: int, *, writes: bool) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def begun(connection: sa.Connection) -> None:
-        seconds = connection.get_execution_options().get("orgform_write_within")
+        options = connection.get_execution_options()
+        seconds = options.get("orgform_write_within")
+        if "orgform_alone" in options:
+            return
         if seconds is None:
             connection.exec_driver_sql("BEGIN")
             return

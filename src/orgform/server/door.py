@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import Future
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -23,6 +21,7 @@ from orgform.server.log import path_text
 from orgform.server.problems import MEDIA_TYPE, Problem
 from orgform.server.requests import Request
 from orgform.server.store import StoreError
+from orgform.server.threads import Begun, Threads, run_here
 from orgform.server.work import Caller
 
 _MEDIA_TYPES = ("application/json", "application/merge-patch+json")
@@ -46,8 +45,8 @@ LOGGER = logging.getLogger("orgform.server")
 
 #: Who asks. Raises a `Problem` (401, 403, 429). Called in a thread, before the body is waited for, and before it is looked at.
 Identify = Callable[[HttpRequest], Caller]
-#: Called in a thread. What waits for others, and not for this thread, is a `Future`.
-Handler = Callable[[Request], Answer | Future[Answer]]
+#: Called in a thread.
+Handler = Callable[[Request], Answer | Begun]
 
 
 class Door:
@@ -57,6 +56,7 @@ class Door:
         self.identify = identify
         self.inline = inline
         self.largest_body = largest_body
+        self._threads = Threads()
 
     def route(self, path: str, handlers: Mapping[str, Handler], *, public: bool = False) -> Route:
         """`public`: nobody has to identify."""
@@ -92,15 +92,13 @@ class Door:
             caller = await self._run(lambda: _admitted(identify, http))
             body = await self._body(http, most=self.largest_body)
             answer = await self._run(lambda: handler(self._request(http, caller, body)))
-        if isinstance(answer, Future):
-            answer = answer.result() if self.inline else await asyncio.wrap_future(answer)
         response = Response(answer.body, answer.status, answer.headers, answer.media_type if answer.body else None)
         if http.method == "HEAD":
             response.body = b""
         return response
 
     async def _run(self, function: Callable[[], Any]) -> Any:
-        return function() if self.inline else await run_in_threadpool(function)
+        return run_here(function) if self.inline else await self._threads.run(function)
 
     def _request(self, http: HttpRequest, caller: Caller, body: bytes) -> Request:
         if len(body) > self.largest_body:

@@ -20,6 +20,8 @@ from orgform.server.store import Row
 
 # PostgreSQL takes rows four times as fast by COPY; for a few of them its two round trips more are not worth it.
 WORTH_A_COPY = 20
+# So few rows are one statement. For each statement a thread lets the others go on, and waits until it may itself.
+AT_A_TIME = 16
 
 RESOURCE = ("company", "kind", "key", "id", "version", "attributes", "observed", "created_at", "updated_at")
 LINK = ("company", "target", "source", "path", "rule")
@@ -97,8 +99,10 @@ def insert(connection: sa.Connection, table: sa.Table, columns: tuple[str, ...],
         return
     if connection.dialect.name == "postgresql" and len(rows) >= WORTH_A_COPY:
         _copy(connection, _copy_text(table.name, columns), rows)
+    elif len(rows) <= AT_A_TIME:
+        _run(connection, _insert_text(table.name, columns, _mark(connection), len(rows)), [tuple(v for row in rows for v in row)])
     else:
-        _run(connection, _insert_text(table.name, columns, _mark(connection)), rows)
+        _run(connection, _insert_text(table.name, columns, _mark(connection), 1), rows)
 
 
 def _update(
@@ -137,8 +141,9 @@ def _mark(connection: sa.Connection) -> str:
 
 
 @cache
-def _insert_text(table: str, columns: tuple[str, ...], mark: str) -> str:
-    return f"INSERT INTO {table} ({_names(columns)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608
+def _insert_text(table: str, columns: tuple[str, ...], mark: str, rows: int) -> str:
+    row = f"({', '.join([mark] * len(columns))})"
+    return f"INSERT INTO {table} ({_names(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
 
 
 @cache

@@ -6,9 +6,9 @@ carry no company and no token: their number would grow with the customers, and a
 
 from __future__ import annotations
 
+import random
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
@@ -169,4 +169,4 @@ def _is_ambiguous(scope: Scope) -> bool:
 def _request_id(scope: Scope) -> str:
     """The one that the client gave, if it is a harmless word; else one of our own."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"  # nobody has to guess it

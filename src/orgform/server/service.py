@@ -7,7 +7,6 @@ transaction that does what it says, so there is never one without the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from orgform.server.problems import MOST_FAULTS, Fault, Problem, bad_request
 from orgform.server.reading import Reading
 from orgform.server.requests import NewBody, PatchBody, Request, decoded, operations_of, query_of
 from orgform.server.store import Store
+from orgform.server.threads import Begun
 from orgform.server.together import Together, Write
 from orgform.server.work import Work
 
@@ -36,20 +36,20 @@ class Service(Reading):
         self.invite = invite
         self._together = Together(store, self.shapes, invite=invite)
 
-    def create_resource(self, request: Request) -> Future[Answer]:
+    def create_resource(self, request: Request) -> Begun:
         body = decoded(request.body, NewBody)
         return self._write(request, Ask("create", request.collection, body.key, body.attributes, UNSET, request.if_match))
 
-    def update_resource(self, request: Request) -> Future[Answer]:
+    def update_resource(self, request: Request) -> Begun:
         body = decoded(request.body, PatchBody)
         return self._write(request, Ask("update", request.collection, request.key, body.attributes, body.key, request.if_match))
 
-    def delete_resource(self, request: Request) -> Future[Answer]:
+    def delete_resource(self, request: Request) -> Begun:
         if request.body:
             raise bad_request("body", "a DELETE has no body")
         return self._write(request, Ask("delete", request.collection, request.key, {}, UNSET, request.if_match))
 
-    def _write(self, request: Request, ask: Ask) -> Future[Answer]:
+    def _write(self, request: Request, ask: Ask) -> Begun:
         """Raises a `Problem` for what needs no look at the directory."""
         self._shape(request)
         query_of(request)

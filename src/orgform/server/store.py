@@ -136,6 +136,12 @@ class Store:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def looking(self) -> Iterator[sa.Connection]:
+        """For one statement, which sees one state by itself: it needs no transaction, so none is begun on SQLite."""
+        with self._failures(reading=True), self._readable().connect() as connection:
+            yield connection.execution_options(orgform_alone=True)
+
     def ready(self) -> None:
         """Asks the database for something small, for `/readyz`, and now and then to write something, where this process writes.
 

@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +21,7 @@ from orgform.server.operations import Prepared, prefetch
 from orgform.server.problems import Problem
 from orgform.server.shape import Shapes
 from orgform.server.store import Store, StoreError
+from orgform.server.threads import Begun
 from orgform.server.work import Caller, Work
 
 #: writes in one transaction
@@ -55,19 +57,21 @@ class Together:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._waiting: defaultdict[str, list[Write]] = defaultdict(list)
 
-    def begun(self, write: Write) -> Future[Answer]:
-        """Its answer, committed; `Problem` or `StoreError` where it has none. It is settled here, or by the thread that is at work."""
-        company = write.caller.company
-        waiting, turn = self._waiting[company], self._turns[company]
+    def begun(self, write: Write) -> Begun:
+        """Its answer, once it is committed; `Problem` or `StoreError` where it has none."""
         write.result.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
-        waiting.append(write)
+        self._waiting[write.caller.company].append(write)
+        return Begun(write.result, partial(self._work, write.caller.company))
+
+    def _work(self, company: str) -> None:
+        """Does all that waits, unless another thread is at it."""
+        waiting, turn = self._waiting[company], self._turns[company]
         # Who comes while the turn is given up finds it free, or is found here by who had it.
         while waiting and turn.acquire(blocking=False):
             try:
                 self._settle_all(waiting)
             finally:
                 turn.release()
-        return write.result
 
     def _settle_all(self, waiting: list[Write]) -> None:
         """An interrupt ends it when nobody waits any more: others may have left theirs to this thread."""

@@ -218,7 +218,7 @@ def _audit(connection: sa.Connection, token: Token, action: str, actor: str, cli
 
 
 def _found(store: Store, id: str) -> tuple[Token, str] | None:
-    with store.reading() as connection:
+    with store.looking() as connection:
         row = connection.execute(_BY_ID, {"id": id}).first()
     return (Token(*row[:-1]), row[-1]) if row else None
 
