@@ -132,3 +132,15 @@ def test_every_refusal_passes_with_exactly_the_words_that_it_prints(
         for word in words["allow"]:
             less = {"allow": tuple(w for w in words["allow"] if w != word)}
             assert refused(with_words(known, less), verdict.guard), (word, verdict)
+
+
+def test_an_address_with_a_star_in_it_is_allowed_by_words_that_name_nobody_else() -> None:
+    star, alice = "member/*@acme.com", "member/alice@acme.com"
+    there = {star: {"role": "owner"}, alice: {"role": "owner"}}
+    known = inputs({a: {"role": "standard"} for a in there}, there, there)
+    verdict = refused(make_plan(known, KINDS), "company-admins")
+    assert verdict
+    assert words_of(verdict)["allow"] == (f"company-admins:{star.replace('*', '[*]')}", f"company-admins:{alice}")
+    assert refused(with_words(known, words_of(verdict)), "company-admins") is None
+    one = refused(with_words(known, {"allow": words_of(verdict)["allow"][:1]}), "company-admins")
+    assert one and one.items == (alice,)

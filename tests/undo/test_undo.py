@@ -51,6 +51,16 @@ class TestUpdates:
         assert (live["name"], live["settings"]) == ("Far West", {"timezone": "America/New_York", "thresholds": {"risk": 3}})
         assert company.base()["workspace/west"].attributes["name"] == "Wild West", "what was left alone is drift, as it was"
 
+    def test_the_words_that_let_it_pass_are_quoted_for_a_shell_and_name_nobody_else(self, company: Company) -> None:
+        odd = "`id`*@acme.com"
+        company.apply(members={**OWNERS, odd: {"name": "Odd"}})
+        run = company.apply(members={**OWNERS, odd: {"name": "Odder"}})
+        company.change("update", f"member/{odd}", {"name": "Oddest"})
+        plan = company.plan_undo(run)
+        (item,) = plan.undoes.left if plan.undoes else ()
+        assert item.override == "--allow 'changed-since:member/`id`[*]@acme.com'"
+        assert left(company.plan_undo(run, "changed-since:member/`id`[*]@acme.com")) == {}
+
     def test_named_by_allow_it_is_overwritten(self, company: Company) -> None:
         company.apply(workspaces={"west": WEST})
         run = company.apply(workspaces={"west": {**WEST, "name": "Wild West"}})

@@ -18,7 +18,7 @@ from orgform.planning.access import AccessChange
 from orgform.planning.admins import Admins, people, uncounted
 from orgform.planning.effect import value_at
 from orgform.planning.passage import Passage
-from orgform.planning.scope import PlanInputs, Scope, matches
+from orgform.planning.scope import PlanInputs, Scope, glob_of, matches
 
 
 class Facts(Struct, frozen=True):
@@ -161,7 +161,7 @@ def _sets(facts: Facts) -> dict[str, _Collection]:
                 if going:
                     allowed = going if facts.allowed("deletes", change.address) else 0
                     name = f"{change.address} {'.'.join(path)}"
-                    found[name] = _Collection(change.address, len(before), going, coming, allowed)
+                    found[name] = _Collection(glob_of(change.address), len(before), going, coming, allowed)
     return found
 
 
@@ -173,7 +173,7 @@ def company_admins(facts: Facts) -> GuardVerdict | None:
         return None
     left = admins.left("")
     addresses = sorted(kind.address(m) for kind in facts.kinds.having_access("subject") for m in lost)
-    refused = {a: a for a in addresses if len(left) < least and not facts.allowed("company-admins", a)}
+    refused = {a: glob_of(a) for a in addresses if len(left) < least and not facts.allowed("company-admins", a)}
     summary = f"{_number(len(left), 'company admin')} who can sign in would be left{_told(left, admins.not_counted(''))}"
     return _verdict(
         facts,
@@ -191,7 +191,7 @@ def _shut_on_the_way(facts: Facts) -> dict[str, str]:
         return {}
     before = sorted(facts.access.touched_admins[0].get("", ()))
     addresses = [kind.address(m) for kind in facts.kinds.having_access("subject") for m in before]
-    return {f"{a}: {_NO_ORDER}": a for a in addresses if not facts.allowed("company-admins", a)}
+    return {f"{a}: {_NO_ORDER}": glob_of(a) for a in addresses if not facts.allowed("company-admins", a)}
 
 
 def workspace_admins(facts: Facts) -> GuardVerdict | None:
@@ -200,7 +200,7 @@ def workspace_admins(facts: Facts) -> GuardVerdict | None:
     judged = _judged_scopes(facts)
     if not judged:
         return None
-    refused = {item: a for a, item in judged.items() if item and not facts.allowed("workspace-admins", a)}
+    refused = {item: glob_of(a) for a, item in judged.items() if item and not facts.allowed("workspace-admins", a)}
     return _verdict(
         facts,
         "workspace-admins",
@@ -254,12 +254,12 @@ def own_access(facts: Facts) -> GuardVerdict | None:
         before, after = access.strongest(key_of(own))
         for scope, role in sorted(before.items()):
             if scope not in deleted and access.lowered(role, after.get(scope)) and not facts.allowed("own-access", own):
-                refused[f"{own}: {role} in {scope or 'the company'} would become {after.get(scope, 'nothing')}"] = own
+                refused[f"{own}: {role} in {scope or 'the company'} would become {after.get(scope, 'nothing')}"] = glob_of(own)
         proof = facts.admins.proof_lost(key_of(own)) if facts.admins else ""
         if proof and not facts.allowed("own-access", own):
-            refused[f"{own}: {proof} any more, so it could not sign in"] = own
+            refused[f"{own}: {proof} any more, so it could not sign in"] = glob_of(own)
         if own in facts.passage.own_shut and not facts.allowed("own-access", own):
-            refused[f"{own}: {_NO_ORDER.replace('somebody sign in as an admin', 'it keep its access')}"] = own
+            refused[f"{own}: {_NO_ORDER.replace('somebody sign in as an admin', 'it keep its access')}"] = glob_of(own)
     return _verdict(
         facts,
         "own-access",
@@ -298,7 +298,7 @@ def holds_data(facts: Facts) -> GuardVerdict | None:
         summary="the platform says that these hold data, which would be lost",
         passed="nothing that is deleted holds data" + (", or it is allowed by name" if full else ""),
         setting="what the platform observes",
-        override=" ".join(f"--allow-destroy {shlex.quote(a)}" for a in refused),
+        override=" ".join(f"--allow-destroy {shlex.quote(glob_of(a))}" for a in refused),
     )
 
 

@@ -8,6 +8,7 @@ All addresses are those of today: what was renamed since the run follows. The pl
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of, parts_of
 from orgform.planning.diff import merge_patch, patched, project, same
 from orgform.planning.reverse import DONE_ONCE, SECRET_UNKNOWN, lost_by_delete
-from orgform.planning.scope import relabel, stages
+from orgform.planning.scope import glob_of, relabel, stages
 
 CHANGED_SINCE = "changed-since"
 NAMED = 5  # of many resources, so many are named in a sentence
@@ -216,7 +217,8 @@ class Inverse:
         known = self.left.get(change.address)
         later = self.today.later.get(change.address, ())
         sentences = dict.fromkeys([*(known.why.split("; ") if known else ()), why])
-        override = f"--allow {CHANGED_SINCE}:{change.address}" if allow or (known and known.override) else ""
+        word = shlex.quote(f"{CHANGED_SINCE}:{glob_of(change.address)}")
+        override = f"--allow {word}" if allow or (known and known.override) else ""
         self.left[change.address] = LeftAlone(
             change.target,
             change.address,

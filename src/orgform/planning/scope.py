@@ -6,6 +6,7 @@ lifecycle, seeds, secrets). Invariant: inputs are never changed in place, and st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
@@ -205,6 +206,11 @@ def _relabelled_all(resources: Mapping[Address, _R], renames: Mapping[Address, A
 def matches(address: str, globs: Iterable[str]) -> bool:
     """Whether one of the globs names the address; `*` crosses `/`. A key with brackets in it is named by itself."""
     return any(address == glob or fnmatchcase(address, glob) for glob in globs)
+
+
+def glob_of(address: str) -> str:
+    """The glob that names this address and no other: an e-mail may have `*` or `?` in it."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", address)
 
 
 def renames_of(plan: Plan) -> dict[Address, Address]:
