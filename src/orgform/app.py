@@ -46,6 +46,7 @@ __all__ = [
     "export_flags",
     "history",
     "init",
+    "known_run",
     "load_plan",
     "plan",
     "plan_by_risk",
@@ -180,7 +181,7 @@ def plan_undo(options: Options, run: str, *, listen: Listener | None = None, con
     from orgform.signing import key_of, signed
     from orgform.undo import plan_undo as undo_now
 
-    key = key_of(os.environ)
+    key, run = key_of(os.environ), known_run(options, run)
     config = load(options, load_kinds())
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
         made = undo_now(options, config, targets, ledger, run, listen)[0]
@@ -201,9 +202,8 @@ def undo(
     from orgform.running import check_writable, execute, refuse
     from orgform.undo import plan_undo as undo_now
 
+    run = known_run(options, run)  # of one that nobody knows no ledger is made
     config, own = load(options, load_kinds()), new_run()
-    with opened_ledger(options, create=False) as ledger:
-        ledger.about(run)  # a run that nobody knows: no ledger is made for it
     with (
         opened_ledger(options, create=True) as ledger,
         opened_targets(options, config, ledger, confirm, run=own) as targets,
@@ -342,9 +342,26 @@ def _in_sight(items: tuple[AccessItem, ...], only: tuple[str, ...], kinds: Kinds
 
 
 def history(options: Options, *, run: str | None = None) -> dict[str, Any]:
-    """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; with `run` that one, `changes` a list of outcomes."""
+    """`{runs: [{run, started, finished, actor, outcome, changes}]}`, newest first; with `run` that one, `changes` a list of outcomes.
+
+    Raises `LedgerError` for a run that is not known, and `ConfigInvalid` where there is no such folder.
+    """
+    _check_there(options)
     with opened_ledger(options, create=False) as ledger:
         return ledger.history(run)
+
+
+def known_run(options: Options, run: str) -> str:
+    """The name of the run that begins like this. Raises as `history` does."""
+    _check_there(options)
+    with opened_ledger(options, create=False) as ledger:
+        return ledger.about(run).run
+
+
+def _check_there(options: Options) -> None:
+    """A folder that is not there has no ledger, which is not the same as one where nothing was applied."""
+    if not options.folder.is_dir():
+        load(options, load_kinds())
 
 
 def providers(name: str | None = None) -> dict[str, Any]:

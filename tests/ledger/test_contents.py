@@ -302,9 +302,13 @@ class TestHistory:
         with pytest.raises(LedgerError, match="the beginning of several"):
             ledger.history(other[:4])
 
-    @pytest.mark.parametrize("run", ["nope", "%", "2"])
+    @pytest.mark.parametrize("run", ["nope", "%", "0"])
     def test_an_unknown_run(self, ledger: Ledger, run: str) -> None:
-        with pytest.raises(LedgerError, match="is not known") as error:
+        with pytest.raises(LedgerError, match="is not known: nothing was applied here yet") as error:
+            ledger.history(run)
+        assert "-C DIR" in error.value.hint
+        applied(ledger)
+        with pytest.raises(LedgerError, match=r"is not known$") as error:
             ledger.history(run)
         assert "orgform history" in error.value.hint
 

@@ -131,11 +131,36 @@ class TestUndo:
         assert "group/g0" in company.live()
 
     def test_a_run_that_nobody_knows(self, company: Company) -> None:
+        """That is said before anything else that may be wrong: without a run there is nothing to undo."""
         company.write(members=OWNERS)
-        done = run("undo", "2026", "-C", company.folder, "--yes")
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == "error: the run '2026' is not known\n  help: `orgform history` lists the runs\n"
+        nothing = run("undo", "2026", "-C", company.folder)
+        assert (nothing.returncode, nothing.stdout) == (1, "")
+        assert nothing.stderr.startswith(
+            "error: the run '2026' is not known: nothing was applied here yet\n  help: name the config's folder"
+        )
+        assert not (company.folder / ".orgform").exists()
+        company.apply(members=OWNERS)
+        elsewhere = {"provider": "orgform", "url": "https://acme.example", "token": "env:NOT_ALLOWED"}
+        company.write(targets={"acme": elsewhere}, members={"alice": {}})
+        for words in ((), ("--yes",), ("-o", company.folder / "none" / "plan.json"), ("--format", "html")):
+            done = run("undo", "none", "-C", company.folder, *words)
+            assert (done.returncode, done.stdout) == (1, ""), words
+            assert done.stderr == "error: the run 'none' is not known\n  help: `orgform history` lists the runs\n", words
         assert run("undo", "-C", company.folder).returncode == 64
+
+    def test_a_plan_that_cannot_be_kept_is_not_made(self, company: Company) -> None:
+        last = company.apply(members=OWNERS)
+        company.write(members={"alice": {}})  # what is wrong with the config would come after it
+        for words in (("undo", last), ("plan",)):
+            done = run(*words, "-C", company.folder, "-o", company.folder / "none" / "plan.json")
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "make it, or name another file" in done.stderr
+
+    @pytest.mark.parametrize("words", [("history",), ("history", "2026"), ("undo", "2026"), ("undo", "2026", "--yes")])
+    def test_a_folder_that_is_not_there(self, tmp_path: Path, words: tuple[str, ...]) -> None:
+        done = run(*words, "-C", tmp_path / "none")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "does not exist" in done.stderr
 
 
 class TestHistory:

@@ -435,6 +435,9 @@ def _info(run: dict[str, Any]) -> RunInfo:
 
 def _only(run: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     found = [r for r in runs if r["run"] == run] or [r for r in runs if run and r["run"].startswith(run)]
+    if not runs:
+        hint = "name the config's folder with -C DIR, or its ledger with --ledger"
+        raise LedgerError(f"the run {run!r} is not known: nothing was applied here yet", hint=hint)
     if len(found) != 1:
         problem = "is the beginning of several" if found else "is not known"
         raise LedgerError(f"the run {run!r} {problem}", hint="`orgform history` lists the runs")

@@ -60,6 +60,8 @@ def command(out: Path | None, into: Path | None, base: str | None, destroy: bool
 
     paper = screen(values)
     options, parts = chosen(values), None
+    if out:
+        check_place(out)
     with Watch(paper) as watch:
         confirm = secret_question(paper, watch)
         if into:
@@ -108,6 +110,13 @@ def refusal(made: Plan) -> str:
 
 def guards(made: Plan) -> str:
     return ", ".join(dict.fromkeys(g.guard for g in made.refused))
+
+
+def check_place(out: Path) -> None:
+    """Before anything is read: a plan that cannot be kept was made for nothing. Raises `OrgformError`."""
+    if not out.parent.is_dir():
+        hint = f"there is no folder {out.parent}: make it, or name another file"
+        raise OrgformError(f"the plan cannot be saved in {out}: No such file or directory", hint=hint)
 
 
 def save(made: Plan, out: Path) -> None:

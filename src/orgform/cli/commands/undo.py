@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgform.cli.commands.apply import CODES, Approval
-from orgform.cli.commands.plan import refusal, save
+from orgform.cli.commands.plan import check_place, refusal, save
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
@@ -44,8 +44,12 @@ def command(run: str, yes: bool, out: Path | None, **values: Any) -> int:
     Exits 0 when all is taken back; 1 failed; 3 config invalid; 4 a guard refused; 5 all of it was changed since, nothing was done;
     6 partly taken back; 130 interrupted.
     """
+    from orgform import app
+
     paper = screen(values)
+    run = app.known_run(chosen(values), run)
     if out:
+        check_place(out)
         return _saved(paper, run, out, values)
     if paper.format == "html":
         raise UsageError("html is a form of a plan only", hint="`orgform undo RUN -o plan.json --format html` shows the plan and saves it")
