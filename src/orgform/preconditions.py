@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from orgform.codec import Struct, digest
 from orgform.kinds import Kinds
-from orgform.model import ALREADY, Address, Attributes, Base, Change, Live, OutcomeStatus, Plan, Remember
+from orgform.model import ALREADY, Address, Attributes, Base, Change, Live, OutcomeStatus, Plan, Remember, kind_of
 from orgform.planning.diff import fingerprint, merge_patch, patched, project
+from orgform.planning.reverse import goes_along, swept
 from orgform.planning.scope import relabel, renames_of, stages
 from orgform.providers.base import Operation
 
@@ -63,6 +64,7 @@ class Judge:
         self._live = relabel(live, renames_of(plan), kinds)
         self._needs = plan.part.needs if plan.part else {}
         self._first = {c.address: c for c in plan.part.first} if plan.part else {}
+        self._put_in = {} if plan.undoes else _put_in(plan, self._live, kinds)
 
     def before(self, change: Change) -> Attributes | None:
         found = self._live.get(change.address)
@@ -128,6 +130,8 @@ class Judge:
             return Verdict("done", ALREADY[2])
         if not self._as_planned(change, found):
             return Verdict("stale", "it was changed after the plan was made")
+        if change.address in self._put_in:
+            return Verdict("stale", f"{self._put_in[change.address]} was put into it after the plan was made, and would go with it")
         return Verdict(operation=self._on(found, change, {}, None))
 
     def _as_planned(self, change: Change, found: Live) -> bool:
@@ -146,3 +150,17 @@ class Judge:
     def _key(self, change: Change) -> str:
         """The same for every attempt in this run, and for nothing else."""
         return digest([self._run, change.address, change.action]).removeprefix("sha256:")
+
+
+def _put_in(plan: Plan, live: Mapping[Address, Live], kinds: Kinds) -> dict[Address, Address]:
+    """Of what is to be deleted: something that stands in it now and of which the plan says nothing. Undone is only what holds nothing else,
+    or was named."""
+    deletes = {c.address: c for c in plan.changes if c.action == "delete"}
+    told = {*(c.address for c in plan.changes), *(s.address for s in plan.manual_steps), *(w.change.address for w in plan.waiting)}
+    found: dict[Address, Address] = {}
+    for owner, inside in swept(deletes, live, told, kinds).items() if deletes else ():
+        named = deletes[owner].because
+        new = next((a for a in inside if kinds.of(a).parent == kind_of(owner) and goes_along(a) not in named), None)
+        if new is not None:
+            found[owner] = new
+    return found

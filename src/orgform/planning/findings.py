@@ -16,6 +16,7 @@ from orgform.model import Address, Base, Change, Remember, key_of, kind_of
 from orgform.planning.diff import Difference, Triple, difference, fingerprint, project, same, unsettled
 from orgform.planning.hands import possible
 from orgform.planning.order import needed
+from orgform.planning.reverse import goes_along, swept
 from orgform.planning.scope import PlanInputs, Scope, matches
 from orgform.planning.who import attributed, attribution_of, by_hand
 
@@ -32,7 +33,6 @@ class Findings:
         self.remember: dict[Address, Base] = {}
         self.forget: list[Address] = []
         self.unmanaged: list[Address] = []
-        self.left_alone: list[Address] = []
         self.diagnostics: list[Diagnostic] = [*_no_base(inputs), *_failed(inputs)]
         found = {*unsettled(scope.desired, scope.base, scope.live, kinds.untyped), *scope.renames}
         addresses = sorted(a for a in found if kind_of(a) in scope.target_of)
@@ -46,8 +46,6 @@ class Findings:
             triple = scope.triple(address, kind, kinds)
             if triple:
                 self._judge(address, kind, triple)
-            elif address in scope.live:
-                self.left_alone.append(address)
             self.diagnostics.extend(self._theirs(address))
 
     def _judge(self, address: Address, kind: Kind, triple: Triple) -> None:
@@ -210,12 +208,9 @@ class Findings:
 
     def _swept_away(self, changes: Sequence[Change]) -> dict[Address, list[str]]:
         """What nobody declared and goes with something that is deleted: it is said, since no change of its own shows it."""
-        notes: dict[Address, list[str]] = {c.address: [] for c in changes if c.action == "delete"}
-        for address in sorted((*self.unmanaged, *self.left_alone)) if notes else ():
-            for owner in self.kinds.identity_references(address):
-                if owner in notes:
-                    notes[owner].append(f"{address} goes with it, which the config does not have")
-        return {address: found for address, found in notes.items() if found}
+        parents = {c.address for c in changes if c.action == "delete"}
+        gone = swept(parents, self.scope.live, {c.address for c in changes}, self.kinds) if parents else {}
+        return {owner: [goes_along(address) for address in found] for owner, found in gone.items()}
 
     def _names_anything(self, glob: str) -> bool:
         states = (self.scope.desired, self.scope.base, self.scope.live)

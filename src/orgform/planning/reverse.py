@@ -5,7 +5,7 @@ Invariant: pure, and no kind by name. What is lost follows from the kind's schem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from orgform.codec import replace
 from orgform.kinds import Kind, Kinds, Reference
@@ -22,8 +22,8 @@ _INVERSE = {"create": "delete", "update": "update", "delete": "create"}
 def labelled(changes: Sequence[Change], targets: Mapping[str, TargetState], live: Mapping[Address, Live], kinds: Kinds) -> list[Change]:
     """The changes with their labels. `live`: under the names that the changes have."""
     parents = {c.address for c in changes if c.action == "delete"}
-    swept = _swept(parents, live, {c.address for c in changes}, kinds) if parents else {}
-    return [_labelled(c, targets[c.target], live.get(c.address), swept.get(c.address, ()), kinds.of(c.address)) for c in changes]
+    gone = swept(parents, live, {c.address for c in changes}, kinds) if parents else {}
+    return [_labelled(c, targets[c.target], live.get(c.address), gone.get(c.address, ()), kinds.of(c.address)) for c in changes]
 
 
 def _labelled(change: Change, target: TargetState, live: Live | None, swept: Sequence[Address], kind: Kind) -> Change:
@@ -82,7 +82,14 @@ def _any_by_api(change: Change, can: KindCapability) -> bool:
     return any(can.field(f.path.partition(".")[0]) == "api" for f in change.fields)
 
 
-def _swept(parents: set[Address], live: Mapping[Address, Live], changed: set[Address], kinds: Kinds) -> dict[Address, list[Address]]:
+def goes_along(address: Address) -> str:
+    """What a delete says of something that goes with it without a change of its own."""
+    return f"{address} goes with it, which the config does not have"
+
+
+def swept(
+    parents: Collection[Address], live: Mapping[Address, Live], changed: Collection[Address], kinds: Kinds
+) -> dict[Address, list[Address]]:
     """What goes with a deleted resource without a change of its own, by that resource."""
     found: dict[Address, list[Address]] = {}
     reached = {kind_of(a) for a in parents}
