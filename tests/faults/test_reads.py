@@ -13,7 +13,7 @@ from orgform import app
 from orgform.codec import decode, encode
 from orgform.errors import EXIT_FAILED, OrgformError
 from orgform.model import Plan
-from orgform.providers import http
+from orgform.providers.http import session
 from orgform.testing.catalogue import ANY, PAGES, READS, reading
 from orgform.testing.faults import AnyFault, Drip, FaultProxy, Fewer, Rule, fault_proxy
 from orgform.testing.server import running_server
@@ -85,7 +85,7 @@ def test_pages_of_any_size_are_right(behind: Behind) -> None:
 
 def test_a_slow_drip_ends(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every byte comes in time, and the whole does not."""
-    monkeypatch.setattr(http, "WHOLE", 0.3)
+    monkeypatch.setattr(session, "WHOLE", 0.3)
     for drip in (Drip(0.01), Drip(0.01, head=True)):
         found = behind.plan(*reading(drip))
         assert isinstance(found, OrgformError)

@@ -9,7 +9,6 @@ import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 
 LARGEST_ANSWER: Final = 64 * 2**20
@@ -53,27 +52,35 @@ class Deadline:
 
     def _watch(self, stream: Any) -> None:
         read, write = stream.read, stream.write
+        held = bytearray()
 
         def reading(most: int, timeout: float | None = None) -> bytes:
-            with self._explained():
+            if held:
+                sending(timeout)
+            try:
                 got: bytes = read(most, timeout=self.left(timeout))
-                return got
+            except Exception:
+                self.left(None)  # a wait that ended because no time was left says so
+                raise
+            return got
 
         def writing(data: bytes, timeout: float | None = None) -> None:
-            with self._explained():
+            """Head and body leave together, when an empty piece says that the request ends; a large one does not wait for that."""
+            held.extend(data)
+            if not data or len(held) > _SLICE:
+                sending(timeout)
+
+        def sending(timeout: float | None) -> None:
+            data = bytes(held)
+            held.clear()
+            try:
                 for at in range(0, len(data), _SLICE):
                     write(data[at : at + _SLICE], timeout=self.left(timeout))
+            except Exception:
+                self.left(None)
+                raise
 
         stream.read, stream.write = reading, writing
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """A wait that ended because no time was left says so."""
-        try:
-            yield
-        except Exception:
-            self.left(None)
-            raise
 
 
 def whole(parts: Iterable[bytes], headers: Mapping[str, str], most: int) -> bytes:

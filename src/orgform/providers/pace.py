@@ -40,6 +40,8 @@ class Pace:
 
     def told(self, headers: Mapping[str, str]) -> None:
         """What an answer says of the quota."""
+        if "ratelimit-limit" not in headers:
+            return
         limit, left, reset = (number(headers.get(f"ratelimit-{name}")) for name in ("limit", "remaining", "reset"))
         if not limit or left is None:
             return
