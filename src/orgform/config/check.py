@@ -106,10 +106,18 @@ class Checker:
         if spec is None or not spec.references:
             return
         own = [address.rpartition("/")[2] for address in table.addresses]
-        bad = {word for word in set(own) if (named := _named(spec.references, word)) is None or self._missing(named)}
+        doubtful = set(own) - self._surely_there(spec.references, set(own))
+        bad = {word for word in doubtful if (named := _named(spec.references, word)) is None or self._missing(named)}
         for index, word in enumerate(own) if bad else ():
             if word in bad:
                 self._dangling(spec.references, word, table.marks[index], table.addresses[index])
+
+    def _surely_there(self, references: tuple[Reference, ...], words: set[str]) -> set[str]:
+        """Most words name the one kind that needs no prefix: these are told in bulk."""
+        plain = next((ref.kind for ref in references if not ref.prefix), "")
+        rows = self._tables[plain].rows if plain else {}
+        prefixes = tuple(ref.prefix for ref in references if ref.prefix)
+        return {word for word in words if f"{plain}/{word}" in rows and not word.startswith(prefixes)}
 
     def _missing(self, address: Address) -> bool:
         return address not in self._tables[kind_of(address)].rows and not self._kinds.is_builtin(address)

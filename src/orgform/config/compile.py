@@ -104,13 +104,14 @@ class Compiler:
         prefix = f"{kind.name}/{parent}/" if parent else f"{kind.name}/"
         keys = self._keys(kind)
         self._learn_plain(kind, keys, entries)
+        named = self._named(kind, keys)
         table = self.tables[kind.name]
         shorthand, memo = kind.shorthand, self._memo
         wide = shorthand is not None and takes_objects(kind.properties[shorthand])
         special = frozenset((*kind.local, "lifecycle", *self._kinds.children(kind.name)))
         addresses, attributes, written, marks = table.addresses, table.attributes, table.written, table.marks
         for (key, value), mark in zip(entries.items(), entries.marks, strict=True):
-            word = keys.get(key) or self._key(kind, keys, key, mark)
+            word = named.get(key) or keys.get(key) or self._key(kind, keys, key, mark)
             if type(value) is Map and special.isdisjoint(value) and not wide and above is None:
                 # the common entry, which is worth being told here
                 addresses.append(Address(prefix + word))
@@ -211,6 +212,11 @@ class Compiler:
         name = (spec.format, *(r.kind for r in spec.references)) if spec else ()
         return self._key_memo.setdefault(name, {})
 
+    def _named(self, kind: Kind, keys: dict[str, str]) -> dict[str, str]:
+        """The memory of keys that most keys of `kind` name, where they name others'."""
+        references = kind.key.references if kind.key else ()
+        return next((self._keys(self._kinds[r.kind]) for r in references if not r.prefix), keys)
+
     def _learn_plain(self, kind: Kind, keys: dict[str, str], entries: Map) -> None:
         """Most keys are good and normal as they are; they are told in bulk."""
         is_plain = plain(kind.key.format) if kind.key else None
@@ -222,8 +228,7 @@ class Compiler:
         if spec is None:
             return key
         if spec.references:
-            known = next((self._keys(self._kinds[r.kind]).get(key) for r in spec.references if not r.prefix), None)
-            memo[key] = normal = known or self.word(spec.references, key)
+            memo[key] = normal = self.word(spec.references, key)
             return normal
         if key in kind.builtin:
             fix = f"use it as it is, or give yours another key, like `my-{key}`"

@@ -65,7 +65,7 @@ def is_dynamic(value: object) -> bool:
 def plain_value(value: Any) -> Any:
     """Without marks: plain dicts and lists."""
     if isinstance(value, dict):
-        return {k: plain_value(v) for k, v in value.items()}
+        return {k: (v if type(v) is str else plain_value(v)) for k, v in value.items()}
     return [plain_value(v) for v in value] if isinstance(value, list | tuple) else value
 
 
