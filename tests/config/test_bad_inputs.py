@@ -187,6 +187,18 @@ CASES = [
         "targets: {t: {provider: local, database: t.db}}\ndomains:\n  https://acme.org: {}\n",
         ("ORG208", "acme.yaml:5:3"),
     ),
+    Bad(
+        "somebody who is not there, and is nobody else",
+        HEAD + "members: {jana.tran@acme.com: {}}\ngroups: {g: {members: [aaron.tran@acme.com]}}\n",
+        ("ORG301", "acme.yaml:8:24"),
+        words=("there are `jana.tran@acme.com`; or declare it under `members`: `aaron.tran@acme.com: ...`",),
+    ),
+    Bad(
+        "somebody whose address was mistyped",
+        HEAD + "members: {jana.tran@acme.com: {}}\ngroups: {g: {members: [jnaa.tran@acm.com]}}\n",
+        ("ORG301", "acme.yaml:8:24"),
+        words=("did you mean `jana.tran@acme.com`?",),
+    ),
     Bad("bad punycode", HEAD + "  xn--a.com: {}\n", ("ORG208", "acme.yaml:7:3")),
     Bad("bad host of a site", HEAD + "workspaces: {w: {sites: {s: {domain: a b}}}}\n", ("ORG208", "acme.yaml:7:38")),
     Bad("public suffix", HEAD + "  co.uk: {}\n", ("ORG209", "acme.yaml:7:3"), words=("acme.co.uk",)),

@@ -98,12 +98,29 @@ class Problems:
         self._comparisons -= len(candidates)
         folded = {k.casefold(): k for k in candidates}
         exact = folded.get(word.casefold())
-        return exact or next(iter(get_close_matches(word, candidates, 1, 0.6)), "")
+        close = get_close_matches(word, candidates, 3, 0.6)
+        if "@" in word:  # people of one domain look alike: whom it takes more than two slips to become is somebody else
+            close = [k for k in close if _slips(word, k) <= 2]
+        return exact or next(iter(close), "")
 
     def meant(self, word: str, known: Iterable[str], otherwise: str) -> str:
         """`did you mean X?`, or a sentence that says what there is."""
         close = self.similar(word, known)
         return f"did you mean `{close}`?" if close else otherwise
+
+
+def _slips(one: str, other: str) -> int:
+    """How many letters are missing, too many, wrong or swapped with the next one."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            least = min(last[j] + 1, row[-1] + 1, last[j - 1] + (a != b))
+            swapped = i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b
+            row.append(min(least, before[j - 2] + 1) if swapped else least)
+        before, last = last, row
+    return last[-1]
 
 
 def shown(text: str) -> str:
