@@ -135,10 +135,12 @@ def test_a_step_for_what_has_no_name_says_its_address_once() -> None:
     listed = (
         step("membership/hq/li@acme.com", "update the membership hq/li@acme.com by hand"),
         step("member/li@acme.com", "create the member Li"),
+        step("role/lead", "create the role Team lead by hand"),
     )
     page = text.plan(plans.doc(plans.make(manual_steps=listed)), color=False, width=80)
     assert "  1. Update the membership  membership/hq/li@acme.com\n" in page
     assert "  2. Create the member Li  member/li@acme.com\n" in page
+    assert "  3. Create the role Team lead  role/lead\n" in page
 
 
 def test_what_is_left_out_stands_by_the_targets_that_it_is_left_out_with() -> None:

@@ -56,12 +56,17 @@ def _step(number: int, step: Doc, at: dict[str, int], waiting: Sequence[Doc]) ->
         ("done when", clean(step.get("verify") or "")),
     )
     values = tuple((clean(name), _shown(value)) for name, value in (step.get("values") or {}).items())
-    # A resource without a name of its own is called by its key, and the address beside says that already.
-    title = clean(step.get("instructions") or "").removesuffix(" by hand").removesuffix(f" {clean(address.partition('/')[2])}")
+    title = _titled(clean(step.get("instructions") or "").removesuffix(" by hand"), clean(address))
     told = tuple((name, text) for name, text in facts if text)
     return Step(
         number, title[:1].upper() + title[1:], clean(address), clean(step.get("target", "")), values, told, clean(step.get("command") or "")
     )
+
+
+def _titled(title: str, address: str) -> str:
+    """A resource without a name of its own is called by its key, and the address beside says that already."""
+    kind, _, key = address.partition("/")
+    return title.removesuffix(f" {key}") if title.endswith(f" the {noun(kind)} {key}") else title
 
 
 def _shown(value: Any) -> str:
