@@ -67,7 +67,7 @@ section.refused{border-color:var(--minus);background:var(--bad)}
 .create .sign,.gain .sign,ins{color:var(--plus)}
 .update .sign{color:var(--tilde)}
 .delete .sign,.loss .sign,del{color:var(--minus)}
-ins,del{text-decoration:none}
+ins,del{text-decoration:none;display:inline-block}
 .flag{margin-left:.5rem;color:var(--minus);font-weight:600;font-size:.85rem}
 table{border-collapse:collapse;margin:.2rem 0 .2rem 1.2rem}
 td{padding:.05rem 1rem .05rem 0;vertical-align:top;overflow-wrap:anywhere}
