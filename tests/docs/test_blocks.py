@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from orgform.errors import ConfigInvalid
 from orgform.kinds import load_kinds
 from tests.docs.test_links import PAGES
 
-PARSERS = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
+PARSERS: dict[str, Callable[[str], Any]] = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
 TOP = frozenset(company_schema(load_kinds())["properties"])
 #: what their packages add
 OTHERS = {"adding-a-kind.md", "adding-a-provider.md"}

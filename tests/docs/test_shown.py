@@ -71,11 +71,8 @@ def test_the_drift_of_its_page(tmp_path: Path) -> None:
     company.hand("PATCH", "workspaces/brand-y-us", {"settings": {"retention_days": 30}})
     company.hand("DELETE", "tags/brand-lab/refund", actor="farah@acme.com")
     company.hand("POST", "tags", {"name": "Legal", "color": "red"}, key="support-desk/legal", actor="ines@acme.com")
-    company.edit(
-        "title: Campaign manager, labels: {team: brand-x}}\n  rosa",
-        "title: Campaign lead, labels: {team: brand-x}}\n  rosa",
-        "members.yaml",
-    )
+    quentin = "quentin@acme.com: {name: Quentin Morel, title: Campaign "
+    company.edit(f"{quentin}manager", f"{quentin}lead", "members.yaml")
     check("docs/drift.md", "orgform drift", company.folder)
     check("docs/drift.md", "orgform drift --adopt", company.folder)
     check("docs/drift.md", "orgform drift --adopt member/quentin@acme.com 'tag/support-desk/*'", company.folder)
