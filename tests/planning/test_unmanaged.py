@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orgform.diagnostics import Source
-from orgform.model import Address, Desired, Live
+from orgform.model import Address, Attributes, Desired, Live, Policy
 from tests.planning.worlds import plan, steps
 
 ON_X, X, FLAG = "feature_value/x/beta", {"workspace/x": {}}, {"feature/beta": {"type": "boolean", "default": False}}
@@ -50,3 +50,29 @@ def test_other_attributes_of_the_same_resource_are_managed() -> None:
     live = Live({"name": "Old"}, unmanaged={"region": "two at once"})
     [change] = plan({"workspace/x": {"name": "New", "region": "eu"}}, {"workspace/x": live}, {"workspace/x": {"name": "Old"}}).changes
     assert (change.before, change.after) == ({"name": "Old"}, {"name": "New"})
+
+
+JOSE = "member/jos\u00e9@acme.com"
+OTHERWISE = {
+    JOSE: "member/jose\u0301@acme.com",
+    "member/ann@acme.com": "member/Ann@Acme.com",
+    "membership/x/ann@acme.com": "membership/x/ANN@acme.com",
+}
+
+
+@pytest.mark.parametrize("address", OTHERWISE)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_key_in_another_spelling_is_nobody_else(address: str, known: bool) -> None:
+    """Else a person would be created who is there, and deleted as somebody whom the config does not have."""
+    wanted: dict[str, Attributes] = {"workspace/x": {"name": "X"}, "member/ann@acme.com": {}, JOSE: {}, "membership/x/ann@acme.com": {}}
+    live = {OTHERWISE[address] if a == address else a: own for a, own in wanted.items()}
+    made = plan(wanted, live, wanted if known else {}, policy=Policy(authoritative=(address.partition("/")[0],)))
+    (verdict,) = made.refused
+    assert verdict.guard == "incomplete-read"
+    told = f"the live system has {OTHERWISE[address]}, which is {address} in another spelling"
+    assert verdict.items == (f"{address.partition('/')[0]}: {told}",)
+
+
+def test_another_spelling_of_nothing_that_is_known_is_just_unmanaged() -> None:
+    made = plan({}, {"member/Ann@Acme.com": {}, "workspace/North": {}}, {})
+    assert ([u.address for u in made.unmanaged], made.refused) == (["member/Ann@Acme.com", "workspace/North"], ())

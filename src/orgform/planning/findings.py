@@ -17,7 +17,7 @@ from orgform.planning.diff import Difference, Triple, difference, fingerprint, p
 from orgform.planning.hands import possible
 from orgform.planning.order import needed
 from orgform.planning.reverse import goes_along, swept
-from orgform.planning.scope import PlanInputs, Scope, matches
+from orgform.planning.scope import PlanInputs, Scope, matches, normal_address
 from orgform.planning.who import attributed, attribution_of, by_hand
 
 #: A live system that shows nothing of a kind of which base knows more than this is not believed.
@@ -40,7 +40,8 @@ class Findings:
         self._standing = {w.address: w for w in inputs.attested if w.expires > inputs.today}
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
         blind = {kind for kind, name in scope.target_of.items() if not _is_read(inputs, name, kind)}
-        self.incomplete = {**_lost(scope, (a for a in addresses if kind_of(a) not in blind)), **self.unread}
+        lost = _lost(scope, (a for a in addresses if kind_of(a) not in blind))
+        self.incomplete = {**_respelled(scope, addresses, kinds), **lost, **self.unread}
         for address in addresses:
             kind = kinds.of(address)
             triple = scope.triple(address, kind, kinds)
@@ -241,6 +242,18 @@ def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
     suspect = {kind for kind, count in missing.items() if count > BELIEVABLY_LOST}
     suspect -= {kind_of(a) for a in scope.live} if suspect else set()
     return {kind: f"the live system shows none, {missing[kind]} were applied before" for kind in sorted(suspect)}
+
+
+def _respelled(scope: Scope, addresses: Iterable[Address], kinds: Kinds) -> dict[str, str]:
+    """Kinds of which the live system gives a key in another spelling: who is one would be taken for two, and one of them deleted."""
+    found: dict[str, str] = {}
+    for address in addresses:
+        if address in scope.live and address not in scope.desired and address not in scope.base:
+            known = address if address.isascii() and address.islower() else normal_address(address, kinds)
+            if known != address and any(known in state for state in (scope.desired, scope.base, scope.live)):
+                told = f"the live system has {address}, which is {known} in another spelling"
+                found.setdefault(kind_of(address), told)
+    return found
 
 
 def _no_base(inputs: PlanInputs) -> list[Diagnostic]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from orgform.codec import Struct, replace
 from orgform.diagnostics import Diagnostic
 from orgform.errors import ConfigInvalid
+from orgform.formats import normalise
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import (
     Address,
@@ -216,6 +217,24 @@ def glob_of(address: str) -> str:
 def renames_of(plan: Plan) -> dict[Address, Address]:
     """Old address -> new, for the renames that a plan does."""
     return {c.moved_from: c.address for c in plan.changes if c.moved_from}
+
+
+def normal_address(address: Address, kinds: Kinds) -> Address:
+    """The address in the spelling that the config compares keys by."""
+    kind, parts = kinds.of(address), parts_of(address)
+    if kind.parent:
+        parts[0] = _normal_key(parts[0], kinds[kind.parent])
+    if kind.key and kind.key.references:
+        referent = resolve(kind.key.references, parts[-1])
+        key = key_of(referent)
+        parts[-1] = parts[-1].removesuffix(key) + _normal_key(key, kinds.of(referent))
+    else:
+        parts[-1] = _normal_key(parts[-1], kind)
+    return address_of(kind.name, *parts)
+
+
+def _normal_key(key: str, kind: Kind) -> str:
+    return normalise(kind.key.format, key) if kind.key else key
 
 
 def _both_live(move: Move) -> Diagnostic:
