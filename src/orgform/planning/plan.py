@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic, sort_diagnostics
@@ -32,7 +33,7 @@ from orgform.planning.effect import Effect, effects, shrinks, value_at
 from orgform.planning.extras import costs, estimate, notable, still_named
 from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
-from orgform.planning.hands import parted
+from orgform.planning.hands import Parted, parted
 from orgform.planning.order import ordered
 from orgform.planning.passage import passage
 from orgform.planning.platform_order import with_first
@@ -46,53 +47,58 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     """What would be done, in order, with everything needed to judge it. Raises `ConfigInvalid` where the inputs contradict each other."""
     scope = scope_of(inputs, kinds)
     findings = Findings(inputs, scope, kinds)
-    chosen = findings.chosen()
-    told = effects(chosen, kinds)
-    named = with_first(labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds), inputs.targets)
-    depths = _depths(chosen, scope, kinds)
-    judged = Judged(inputs, scope, named, kinds, depths)
-    everything = ordered(judged.passage.marked(named), kinds, told, depths)
-    facts = judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))
-    parts = parted(
-        everything,
-        inputs.targets,
-        kinds,
-        lambda address: _called(address, scope, kinds),
-        findings.ran_out,
-        left_out=inputs.left_out,
-        destroy=inputs.destroy,
-    )
-    changes = parts.changes
-    counts = Counter(c.action for c in changes)
+    judged, everything = _in_order(findings.chosen(), inputs, scope, kinds)
+    parts = _parted(everything, findings, inputs, scope, kinds)
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
+    found = (*findings.diagnostics, *still_named(parts.changes, scope, kinds), *judged.warnings())
     return Plan(
         tool_version=inputs.tool_version,
         config_digest=inputs.config_digest,
         base=inputs.base_info,
         targets=_targets(inputs, scope, findings.incomplete),
-        summary={
-            "create": counts["create"],
-            "update": counts["update"],
-            "delete": counts["delete"],
-            "manual": len(parts.steps),
-            "waiting": len(parts.waiting),
-            "unmanaged": len(unmanaged),
-        },
-        changes=changes,
+        summary=_summary(parts, len(unmanaged)),
+        changes=parts.changes,
         manual_steps=parts.steps,
         waiting=parts.waiting,
         attested=_believed(inputs, scope),
         unmanaged=tuple(Unmanaged(scope.target_of[kind_of(a)], a) for a in unmanaged),
         observed=notable(scope, kinds, findings.in_sight),
         access=judged.access.delta if judged.access else AccessDelta(),
-        guards=judge(facts),
+        guards=judge(judged.facts(everything, findings.incomplete, findings.protected(everything, deleted=True))),
         costs=costs(everything, kinds),
-        estimate=estimate(changes, inputs, scope),
+        estimate=estimate(parts.changes, inputs, scope),
         ledger=replace(findings.ledger(everything), patch=parts.patch),
         allow=tuple(sorted(set(inputs.allow))),
         allow_destroy=tuple(sorted(set(inputs.allow_destroy))),
-        diagnostics=sort_diagnostics((*inputs.diagnostics, *findings.diagnostics, *still_named(changes, scope, kinds), *judged.warnings())),
+        diagnostics=sort_diagnostics((*inputs.diagnostics, *found)),
     )
+
+
+def _in_order(chosen: Sequence[Change], inputs: PlanInputs, scope: Scope, kinds: Kinds) -> tuple[Judged, tuple[Change, ...]]:
+    """The changes in the order in which they are done, and what they do to access on the way."""
+    told = effects(chosen, kinds)
+    named = with_first(labelled(_with_risk(chosen, told, kinds), inputs.targets, scope.live, kinds), inputs.targets)
+    depths = _depths(chosen, scope, kinds)
+    judged = Judged(inputs, scope, named, kinds, depths)
+    return judged, ordered(judged.passage.marked(named), kinds, told, depths)
+
+
+def _parted(everything: Sequence[Change], findings: Findings, inputs: PlanInputs, scope: Scope, kinds: Kinds) -> Parted:
+    """What is done by the API, what people do, and what waits for them."""
+    called = partial(_called, scope=scope, kinds=kinds)
+    return parted(everything, inputs.targets, kinds, called, findings.ran_out, left_out=inputs.left_out, destroy=inputs.destroy)
+
+
+def _summary(parts: Parted, unmanaged: int) -> dict[str, int]:
+    counts = Counter(c.action for c in parts.changes)
+    return {
+        "create": counts["create"],
+        "update": counts["update"],
+        "delete": counts["delete"],
+        "manual": len(parts.steps),
+        "waiting": len(parts.waiting),
+        "unmanaged": unmanaged,
+    }
 
 
 def judge_again(saved: Plan, inputs: PlanInputs, kinds: Kinds) -> Plan:
