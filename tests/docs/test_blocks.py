@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import json
 import re
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,3 +90,19 @@ def test_jobs_of_a_workflow_need_jobs_that_are_there_and_steps_that_do_something
             assert {needs} if isinstance(needs, str) else set(needs) <= set(tree["jobs"]), (page, name)
             assert all(("run" in step) != ("uses" in step) for step in job["steps"]), (page, name)
             assert job["runs-on"]
+
+
+CODE = [(page.name, text) for page in PAGES for text in re.findall(r"(?ms)^ *```python\n(.*?)^ *```", page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("page", "text"), CODE, ids=[f"{page}-{number}" for number, (page, _) in enumerate(CODE)])
+def test_code_compiles_and_names_what_there_is(page: str, text: str) -> None:
+    """What it takes from orgform is there under that name."""
+    tree = ast.parse(textwrap.dedent(text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "orgform":
+            module = importlib.import_module(str(node.module))
+            missing = [
+                a.name for a in node.names if not hasattr(module, a.name) and not importlib.util.find_spec(f"{node.module}.{a.name}")
+            ]
+            assert missing == [], node.module

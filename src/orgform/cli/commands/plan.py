@@ -132,6 +132,6 @@ def save(made: Plan, out: Path) -> None:
             with suppress(OSError):
                 draft.unlink()
         hint = (
-            "make room, or name another file" if out.parent.is_dir() else f"there is no folder {out.parent}: make it, or name another file"
+            "check the folder's rights and space, or name another file" if out.parent.is_dir() else f"there is no folder {out.parent}: make it, or name another file"
         )
         raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=hint) from error
