@@ -20,7 +20,7 @@ from orgform.options import Confirm, Listener, Options
 from orgform.planning.diff import Leaf, differing
 from orgform.planning.scope import PlanInputs, Scope, matches, scope_of
 from orgform.planning.who import by_hand, created_by, value_at
-from orgform.rewrite import rewritten
+from orgform.rewrite import proposed, rewritten
 from orgform.running import judged_now
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 DRIFT_FORMAT: Final = "orgform.drift/1"
 BY_HAND = ("drift", "conflict")
+#: of so many drifted resources it is found out which of them the config could take in; more are not named one by one anyhow
+TRIED = 3
+#: and of a config with so many resources: to try it out in a larger one takes longer than all the rest
+TRIED_IN = 10_000
 
 
 class DriftedField(Struct, frozen=True):
@@ -65,8 +69,17 @@ class Created(Struct, frozen=True):
     attribution: Attribution | None = None
 
 
+class Way(Struct, frozen=True):
+    """What `--adopt` (or `--ignore`) would do for these `addresses`, all together; `refused`: what it would not, and why."""
+
+    addresses: tuple[Address, ...]
+    refused: tuple[Refusal, ...] = ()
+
+
 class Drift(Struct, frozen=True):
     """The document `orgform.drift/1`. `pending`: changes that the repo asks for by itself; `guards`: reads that were not complete.
+
+    `adoptable` and `ignorable`: what of it the config could take in, or leave alone; None where that was not tried.
 
     With `adopt` or `ignore`: `adopted` and `ignored` are the addresses that the config has taken in, `files` the unified diffs of the
     files that were written, by name; with `refused` nothing was written. `notes` are sentences for people.
@@ -79,6 +92,8 @@ class Drift(Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
     guards: tuple[GuardVerdict, ...] = ()
     pending: int = 0
+    adoptable: Way | None = None
+    ignorable: Way | None = None
     adopted: tuple[Address, ...] = ()
     ignored: tuple[Address, ...] = ()
     files: dict[str, str] = {}
@@ -113,7 +128,7 @@ def drift(
         inputs, made, _ = judged_now(options, config, targets, ledger, base=base, listen=listen, unmanaged=True)
     view = View(inputs, made, kinds)
     if adopt is None and not ignore:
-        return view.document
+        return _with_ways(options, config, view)
     if view.document.guards:
         raise GuardRefused("refused by incomplete-read; no file was written", made, hint="what was not read may not be gone: run it again")
     return _settled(options, config, view, None if adopt is None else (tuple(adopt) or ("*",)), tuple(ignore))
@@ -192,6 +207,29 @@ def _field(leaf: Leaf, path: tuple[str, ...], who: Attribution | None) -> Drifte
     inner = path[len(leaf.path) :]
     base, desired, live = (value_at(value, inner) if inner else value for value in (leaf.base, leaf.desired, leaf.live))
     return DriftedField(".".join(path), leaf.origin, base, desired, live, who)
+
+
+def _with_ways(options: Options, config: Config, view: View) -> Drift:
+    """The document with what the config could take in: nothing is to be suggested that is refused then."""
+    document = view.document
+    found = len(document.drift) + len(document.unmanaged)
+    if document.guards or not 0 < found <= TRIED or len(config.desired) > TRIED_IN:
+        return document
+
+    def refused(addresses: tuple[Address, ...], *, ignore: bool) -> tuple[Refusal, ...]:
+        choice = Choice(view, () if ignore else addresses, addresses if ignore else ())
+        if choice.refused or not choice.addresses:
+            return tuple(choice.refused)
+        return proposed(options, config, choice.wanted, view.inputs, view.made, view.kinds).refused
+
+    def way(addresses: tuple[Address, ...], *, ignore: bool) -> Way:
+        told = refused(addresses, ignore=ignore)
+        rest = tuple(a for a in addresses if a not in {r.address for r in told})
+        return Way(() if told and rest and refused(rest, ignore=ignore) else rest, told)
+
+    every = tuple(item.address for item in (*document.drift, *document.unmanaged))
+    changed = tuple(item.address for item in document.drift if item.action == "update")
+    return replace(document, adoptable=way(every, ignore=False), ignorable=way(changed, ignore=True) if changed else None)
 
 
 def _settled(options: Options, config: Config, view: View, adopted: tuple[str, ...] | None, ignored: tuple[str, ...]) -> Drift:

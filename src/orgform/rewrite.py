@@ -31,29 +31,44 @@ class Rewritten(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+class Proposed(Struct, frozen=True):
+    """What would be written. `texts`: the files as they are; `files`: the new texts of those that change."""
+
+    texts: dict[str, str]
+    files: dict[str, str]
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def rewritten(options: Options, config: Config, wanted: Wanted, inputs: PlanInputs, made: Plan, kinds: Kinds) -> Rewritten:
     """Writes what is wanted into the config's folder. `inputs` and `made`: the plan as it is before."""
+    found = proposed(options, config, wanted, inputs, made, kinds)
+    if found.refused:
+        return Rewritten({}, found.refused)
+    check_unchanged(options, found.texts)
+    write_files(options.folder, found.files)
+    return Rewritten({name: diff(name, found.texts.get(name), text) for name, text in sorted(found.files.items())}, notes=found.notes)
+
+
+def proposed(options: Options, config: Config, wanted: Wanted, inputs: PlanInputs, made: Plan, kinds: Kinds) -> Proposed:
+    """The same, judged as it will be, and not written."""
     csv = {d.source.file for d in config.desired.values() if d.source and not d.source.file.endswith(YAML)}
     texts = texts_in(options.folder, options.env, also=sorted(csv))
     others = dict(_other_environments(options, kinds))
     adopted = adopt(texts, wanted, kinds, config, env=options.env, without_env=others.get(None))
     if adopted.refused:
-        return Rewritten({}, adopted.refused)
+        return Proposed(texts, {}, adopted.refused)
     edited = Edited(options.folder, adopted.files)
     try:
         after = load(options, kinds, files=edited)
     except ConfigInvalid as invalid:
-        return Rewritten({}, tuple(_mistakes(invalid, "")))
+        return Proposed(texts, {}, tuple(_mistakes(invalid, "")))
     judge = Judge(config, after, wanted, kinds)
     refused = [*judge.declared(), *judge.planned(inputs, made)]
     notes: list[str] = []
     for env, before in others.items():
         refused += judge.elsewhere(replace(options, env=env), before, edited, notes)
-    if refused:
-        return Rewritten({}, tuple(refused))
-    check_unchanged(options, texts)
-    write_files(options.folder, adopted.files)
-    return Rewritten({name: diff(name, texts.get(name), text) for name, text in sorted(adopted.files.items())}, notes=tuple(notes))
+    return Proposed(texts, {} if refused else adopted.files, tuple(refused), tuple(notes))
 
 
 def check_unchanged(options: Options, texts: Mapping[str, str]) -> None:

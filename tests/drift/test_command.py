@@ -7,8 +7,16 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from orgform import drift
+from orgform.model import Address
+from orgform.render import drift as page
 from tests.cli.process import Terminal, run
 from tests.drift.company import COMPANY, Company
+from tests.drift.test_adopt import OVERLAY, WITH_LOOPS
+
+TAKE = "Take what is live over into the config"
 
 
 def test_no_drift(acme: Company) -> None:
@@ -51,6 +59,90 @@ def test_the_commands_that_it_prints_do_what_they_say(acme: Company) -> None:
     assert acme.drift().any is False
 
 
+def commands(said: str) -> list[str]:
+    return [line.strip() for line in said.splitlines() if line.startswith("  orgform ")]
+
+
+def test_only_what_would_work_is_suggested(tmp_path: Path) -> None:
+    """The rest says why not, where it comes from, and what does."""
+    acme = Company(tmp_path / "acme", WITH_LOOPS)
+    acme.patch("workspaces/brand-x", name="By hand")
+    acme.patch("members/bob@acme.com", name="Bobby")
+    said = run("drift", "-C", acme.folder)
+    assert said.returncode == 0
+    text, here = " ".join(said.stdout.split()), f"orgform drift -C {acme.folder}"
+    assert commands(said.stdout)[1:] == [f"{here} --adopt member/bob@acme.com", f"{here} --ignore member/bob@acme.com"]
+    assert "! workspace/brand-x `name`: its value comes from a `for_each` (company.yaml:31) ! change that by hand; what" in text
+    assert "! workspace/brand-x `lifecycle.ignore`: it is declared by a `for_each` (company.yaml:31)" in text
+    assert "goes into environments/NAME.yaml with --env NAME Leave" in text
+    document = json.loads(run("drift", "-C", acme.folder, "--format", "json").stdout)
+    assert document["adoptable"]["addresses"] == document["ignorable"]["addresses"] == ["member/bob@acme.com"]
+    assert [r["source"] for r in document["adoptable"]["refused"]] == ["company.yaml:31"]
+    shown = run("drift", "-C", acme.folder, "--format", "markdown").stdout
+    assert f"{TAKE}: `{here} --adopt member/bob@acme.com`\n- workspace/brand-x" in shown
+    assert acme.texts() == acme.before, "nothing is written by trying"
+    for command in commands(said.stdout)[1:]:
+        assert run(*shlex.split(command)[1:]).returncode == 0, command
+
+
+def test_what_only_a_hand_can_do_has_no_command(tmp_path: Path) -> None:
+    acme = Company(tmp_path / "acme", WITH_LOOPS)
+    acme.patch("workspaces/brand-x", name="By hand")
+    said = run("drift", "-C", acme.folder).stdout
+    assert len(commands(said)) == 1
+    assert f"{TAKE}, by hand:\n  ! workspace/brand-x `name`" in said
+    assert "Leave these fields alone from now on, by hand:\n  ! workspace/brand-x `lifecycle.ignore`" in said
+    shown = run("drift", "-C", acme.folder, "--format", "markdown").stdout
+    assert f"{TAKE}, by hand:\n- workspace/brand-x" in shown
+
+
+def test_in_an_environment_what_a_loop_makes_can_be_taken_over(tmp_path: Path) -> None:
+    acme = Company(tmp_path / "acme", {"company.yaml": WITH_LOOPS, "environments/staging.yaml": OVERLAY}, env="staging")
+    acme.hand("PATCH", "workspaces/brand-x", {"name": "By hand"}, database="staging.db")
+    _, adopt, ignore = commands(run("drift", "-C", acme.folder, "--env", "staging").stdout)
+    assert adopt.endswith("--env staging --adopt workspace/brand-x") and ignore.endswith("--ignore workspace/brand-x")
+    assert run(*shlex.split(adopt)[1:]).returncode == 0
+    assert acme.drift().any is False
+
+
+def test_who_named_an_environment_is_not_told_to() -> None:
+    tried = {"addresses": (), "refused": [{"address": "workspace/x", "path": "", "reason": "no", "source": ""}]}
+    doc = {"drift": [], "unmanaged": [{"address": "workspace/x"}], "adoptable": tried}
+    assert page.ways(doc, "--env staging") == [page.Way(f"{TAKE}, by hand", "", ["workspace/x: no", "change that by hand"])]
+    assert "--env NAME" in page.ways(doc, "-C --environments")[0].notes[1]
+
+
+def test_what_would_make_the_config_invalid_is_not_suggested(acme: Company) -> None:
+    """What refers to it is still written; that all of it can be taken over together is found out, too."""
+    acme.drop("groups/support")
+    said = run("drift", "-C", acme.folder).stdout
+    [adopt] = [c for c in commands(said) if "--adopt" in c]
+    assert adopt.endswith("--adopt group/support membership/hq/group:support")
+    assert run(*shlex.split(adopt)[1:]).returncode == 0
+    only = run("drift", "-C", acme.folder, "--only", "nothing/*").stdout
+    assert commands(only) == []
+
+
+def test_what_other_config_refers_to_is_not_suggested(acme: Company) -> None:
+    acme.drop("groups/support")
+    said = run("drift", "-C", acme.folder, "--only", "group/support").stdout
+    assert [c for c in commands(said) if "--adopt" in c] == []
+    assert f"{TAKE}, by hand:\n  ! " in said
+
+
+def test_many_are_not_tried(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(4):
+        acme.make("tags", f"hq/t{n}", name="T")
+    found = acme.drift()
+    assert (found.adoptable, found.ignorable) == (None, None)
+    assert commands(run("drift", "-C", acme.folder).stdout) == [f"orgform drift -C {acme.folder} --adopt [ADDRESS_GLOB...]"]
+    for n in range(3):
+        acme.drop(f"tags/hq/t{n}")
+    assert acme.drift().adoptable == drift.Way((Address("tag/hq/t3"),))
+    monkeypatch.setattr(drift, "TRIED_IN", 3)
+    assert acme.drift().adoptable is None
+
+
 def test_the_printed_patch_takes_it_back(acme: Company) -> None:
     acme.patch("members/bob@acme.com", name="Bobby", labels={"floor": "9"})
     acme.make("tags", "hq/vip", name="VIP")
@@ -63,8 +155,6 @@ def test_the_printed_patch_takes_it_back(acme: Company) -> None:
 
 
 def test_refusals_go_to_stderr_and_nothing_is_written(tmp_path: Path) -> None:
-    from tests.drift.test_adopt import WITH_LOOPS
-
     acme = Company(tmp_path / "acme", WITH_LOOPS)
     acme.patch("workspaces/brand-x", name="By hand")
     acme.patch("members/bob@acme.com", name="Bobby")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from orgform.codec import replace
 from orgform.render.frames import diagnostics
@@ -23,6 +23,8 @@ SIGNS = {"update": "~", "create": "-", "delete": "+"}
 STYLES = {"update": "yellow", "create": "red", "delete": "green"}
 DONE = {"update": "changed", "create": "deleted", "delete": "created"}
 MORE = "--format json shows all"
+BY_HAND = "change that by hand"
+OVERLAY = f"{BY_HAND}; what a `for_each` or an expression makes goes into environments/NAME.yaml with --env NAME"
 
 
 def text(doc: Doc, *, color: bool, width: int, quiet: bool = False, words: str = "") -> str:
@@ -55,9 +57,7 @@ def refusals(doc: Doc, *, color: bool, width: int) -> str:
     """Why nothing was written: what cannot be, and where it comes from."""
     paint, lines = Paint(color), []
     for refused in rows(doc, "refused")[:MOST]:
-        what = " ".join(filter(None, (clean(refused.get("address", "")), f"`{clean(refused['path'])}`" if refused.get("path") else "")))
-        where = f" ({clean(refused['source'])})" if refused.get("source") else ""
-        first, *more = hang("  ! ", f"{what}{': ' if what else ''}{clean(refused.get('reason', ''))}{where}", width)
+        first, *more = hang("  ! ", _refusal(refused), width)
         lines += [paint("warn", first[:4]) + first[4:], *more]
     if len(rows(doc, "refused")) > MOST:
         lines.append(paint("dim", f"  ... and {len(rows(doc, 'refused')) - MOST:,} more; {MORE}"))
@@ -159,9 +159,11 @@ class Page:
     def ways(self, doc: Doc, words: str) -> Iterator[str]:
         if self.quiet:
             return
-        for what, command in ways(doc, words):
-            yield f"{what}:"
-            yield f"  {command}"
+        for way in ways(doc, words):
+            yield f"{way.what}:"
+            yield from [f"  {way.command}"] * bool(way.command)
+            for note in way.notes:
+                yield from hang("  ! ", note, self.width)
 
     def tail(self, doc: Doc) -> Iterator[str]:
         first, *more = hang("", summary(doc), self.width)
@@ -169,8 +171,16 @@ class Page:
         yield from (self.paint("bold", line) for line in more)
 
 
-def ways(doc: Doc, words: str) -> list[tuple[str, str]]:
-    """What can be done, each with its command."""
+class Way(NamedTuple):
+    """What can be done, by which command (empty: by hand only). `notes`: what the command would refuse, and why."""
+
+    what: str
+    command: str
+    notes: Sequence[str] = ()
+
+
+def ways(doc: Doc, words: str) -> list[Way]:
+    """The three ways to deal with what drifted."""
     items, left = rows(doc, "drift"), rows(doc, "unmanaged")
     changed = [str(i.get("address")) for i in items if i.get("action") == "update"]
     every = [str(i.get("address")) for i in (*items, *left)]
@@ -179,14 +189,35 @@ def ways(doc: Doc, words: str) -> list[tuple[str, str]]:
     if items:
         only = [str(i.get("address")) for i in items]
         chosen = "".join(f" --only {shlex.quote(a)}" for a in only) if len(only) <= NAMED else ""
-        found.append(("Put back what the config says", f"orgform apply{words}{chosen}"))
+        found.append(Way("Put back what the config says", clean(f"orgform apply{words}{chosen}")))
     if every:
-        chosen = " ".join(map(shlex.quote, every)) if len(every) <= NAMED else "[ADDRESS_GLOB...]"
-        found.append(("Take what is live over into the config", f"orgform drift{words} --adopt {chosen}"))
+        what, taken = "Take what is live over into the config", _taken(doc.get("adoptable"), every)
+        chosen = " ".join(map(shlex.quote, taken)) if len(taken) <= NAMED else "[ADDRESS_GLOB...]"
+        found.append(_way(what, f"orgform drift{words} --adopt {chosen}" if taken else "", doc.get("adoptable"), words))
     if changed:
-        chosen = "".join(f" --ignore {shlex.quote(a)}" for a in changed) if len(changed) <= NAMED else " --ignore ADDRESS_GLOB"
-        found.append(("Leave these fields alone from now on", f"orgform drift{words}{chosen}"))
-    return [(what, clean(command)) for what, command in found]
+        what, taken = "Leave these fields alone from now on", _taken(doc.get("ignorable"), changed)
+        chosen = "".join(f" --ignore {shlex.quote(a)}" for a in taken) if len(taken) <= NAMED else " --ignore ADDRESS_GLOB"
+        found.append(_way(what, f"orgform drift{words}{chosen}" if taken else "", doc.get("ignorable"), words))
+    return found
+
+
+def _taken(tried: Doc | None, addresses: Sequence[str]) -> Sequence[str]:
+    """What the command would do, as far as that was tried."""
+    return addresses if tried is None else [str(a) for a in tried.get("addresses") or ()]
+
+
+def _way(what: str, command: str, tried: Doc | None, words: str) -> Way:
+    notes = [_refusal(refused) for refused in rows(tried or {}, "refused")]
+    if notes:
+        notes.append(BY_HAND if "--env" in shlex.split(words) else OVERLAY)
+    return Way(what if command else f"{what}, by hand", clean(command), notes)
+
+
+def _refusal(refused: Doc) -> str:
+    """`workspace/x `name`: its value comes from a `for_each` (workspaces.yaml:14)`"""
+    what = " ".join(filter(None, (clean(refused.get("address", "")), f"`{clean(refused['path'])}`" if refused.get("path") else "")))
+    where = f" ({clean(refused['source'])})" if refused.get("source") else ""
+    return f"{what}{': ' if what else ''}{clean(refused.get('reason', ''))}{where}"
 
 
 def _lines(item: Doc, field: Doc) -> Iterator[Line]:

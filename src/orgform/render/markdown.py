@@ -94,7 +94,9 @@ def drift(doc: Doc, *, options: str = "", limit: int = LIMIT) -> str:
         title, *lines = list(section) or [""]
         blocks += [_details(title, tuple(map(_marked, lines)), "diff", " open")] if title else []
     blocks += _folded("Remarks", [*page.guards(doc), *page.notes(doc)])
-    blocks += [Block(f"{what}: {code(command)}") for what, command in drifts.ways(doc, options)]
+    for way in drifts.ways(doc, options):
+        head = f"{way.what}: {code(way.command)}" if way.command else f"{way.what}:"
+        blocks.append(Block("\n".join((head, *(f"- {words(note)}" for note in way.notes)))))
     parts = [f"Target {', '.join(target_words(doc))}.", f"Compared with {base_words(doc)}." if base_words(doc) else ""]
     blocks.append(Block(f"<sub>{words(' '.join(filter(None, parts)))}</sub>"))
     return _joined(blocks) if len(_joined(blocks)) <= limit else _squeezed(blocks, limit)
