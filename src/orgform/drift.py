@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DRIFT_FORMAT: Final = "orgform.drift/1"
 BY_HAND = ("drift", "conflict")
-#: of so many drifted resources it is found out which of them the config could take in; more are not named one by one anyhow
+#: of so many resources it is found out whether the config could take them over, or leave them alone; more are not named one by one anyhow
 TRIED = 3
 #: and of a config with so many resources: to try it out in a larger one takes longer than all the rest
 TRIED_IN = 10_000
@@ -212,8 +212,7 @@ def _field(leaf: Leaf, path: tuple[str, ...], who: Attribution | None) -> Drifte
 def _with_ways(options: Options, config: Config, view: View) -> Drift:
     """The document with what the config could take in: nothing is to be suggested that is refused then."""
     document = view.document
-    found = len(document.drift) + len(document.unmanaged)
-    if document.guards or not 0 < found <= TRIED or len(config.desired) > TRIED_IN:
+    if document.guards or len(config.desired) > TRIED_IN:
         return document
 
     def refused(addresses: tuple[Address, ...], *, ignore: bool) -> tuple[Refusal, ...]:
@@ -222,14 +221,16 @@ def _with_ways(options: Options, config: Config, view: View) -> Drift:
             return tuple(choice.refused)
         return proposed(options, config, choice.wanted, view.inputs, view.made, view.kinds).refused
 
-    def way(addresses: tuple[Address, ...], *, ignore: bool) -> Way:
+    def way(addresses: tuple[Address, ...], *, ignore: bool) -> Way | None:
+        if not 0 < len(addresses) <= TRIED:
+            return None
         told = refused(addresses, ignore=ignore)
         rest = tuple(a for a in addresses if a not in {r.address for r in told})
         return Way(() if told and rest and refused(rest, ignore=ignore) else rest, told)
 
-    every = tuple(item.address for item in (*document.drift, *document.unmanaged))
-    changed = tuple(item.address for item in document.drift if item.action == "update")
-    return replace(document, adoptable=way(every, ignore=False), ignorable=way(changed, ignore=True) if changed else None)
+    every = (*(d.address for d in document.drift), *(u.address for u in document.unmanaged))
+    changed = tuple(d.address for d in document.drift if d.action == "update")
+    return replace(document, adoptable=way(every, ignore=False), ignorable=way(changed, ignore=True))
 
 
 def _settled(options: Options, config: Config, view: View, adopted: tuple[str, ...] | None, ignored: tuple[str, ...]) -> Drift:

@@ -139,8 +139,13 @@ def test_many_are_not_tried(acme: Company, monkeypatch: pytest.MonkeyPatch) -> N
     for n in range(3):
         acme.drop(f"tags/hq/t{n}")
     assert acme.drift().adoptable == drift.Way((Address("tag/hq/t3"),))
+    for n in range(3):
+        acme.make("tags", f"hq/t{n}", name="T")
+    acme.patch("members/bob@acme.com", name="Bobby")
+    found = acme.drift()
+    assert (found.adoptable, found.ignorable) == (None, drift.Way((Address("member/bob@acme.com"),))), "each way is looked at for itself"
     monkeypatch.setattr(drift, "TRIED_IN", 3)
-    assert acme.drift().adoptable is None
+    assert acme.drift().ignorable is None
 
 
 def test_the_printed_patch_takes_it_back(acme: Company) -> None:
