@@ -168,7 +168,7 @@ def apply(
             check_writable(made, targets)
             if approve and made.changes and not approve(made):
                 return made, Report(run="", outcome="declined")
-            settle(targets, ledger, config.moved)
+            settle(targets, ledger, config.moved, load_kinds())
             return made, execute(options, made, targets, snapshot.live, ledger, lock, run, listen, stop)
 
 
@@ -262,7 +262,9 @@ def export(options: Options, *, into: Path | None = None, listen: Listener | Non
     kinds = load_kinds()
     config = load(options, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        found_there = believed(complete(read_live(targets, None, listen)).live, targets, ledger, today(options).isoformat()).live
+        day = today(options).isoformat()
+        there = complete(read_live(targets, None, listen)).live
+        found_there = believed(there, targets, ledger, day, kinds, moved=config.moved).live
         live, read = _chosen(found_there, options.only), readable(targets)
         unseen = with_unseen(live, targets, config.desired) if into else live
         written = {name: target.config for name, target in targets.items()}
@@ -317,7 +319,9 @@ def access(
     if not live:
         return _in_sight(effective_access({a: d.attributes for a, d in config.desired.items()}, None, kinds), options.only, kinds)
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        found = believed(complete(read_live(targets, None, listen)).live, targets, ledger, today(options).isoformat()).live
+        day = today(options).isoformat()
+        read = complete(read_live(targets, None, listen)).live
+        found = believed(read, targets, ledger, day, kinds, moved=config.moved).live
         reach = {kind: t.provider.capabilities.of(kind) for t in targets.values() for kind in t.kinds}
     there = with_unread({a: r.attributes for a, r in found.items()}, unread_roles(reach, kinds), kinds)
     items = effective_access(there, {a: r.observed for a, r in found.items()}, kinds)

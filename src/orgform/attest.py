@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from orgform.attested import settle
+from orgform.attested import seen_as, settle
 from orgform.errors import GuardRefused, UsageError
 from orgform.formats import check
 from orgform.kinds import load_kinds
@@ -62,13 +62,15 @@ def attest(
         raise UsageError(f"--expires {end}: that is not after {given}", hint="a day in the future")
     config = load(options, load_kinds())
     with opened_ledger(options, create=True) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        made = plan_now(options, config, targets, ledger, base=None, destroy=destroy, listen=listen)[0]
+        made, snapshot = plan_now(options, config, targets, ledger, base=None, destroy=destroy, listen=listen)
         said = {one.address: one for address in addresses for one in _said(made, address, targets, ledger, destroy=destroy)}
         _allowed(made, said)
-        settle(targets, ledger, config.moved)
+        settle(targets, ledger, config.moved, load_kinds())
         for name in sorted({one.target for one in said.values()}):
             words = {
-                a: Attestation(s.attributes, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items() if s.target == name
+                a: Attestation(s.attributes, by, given.isoformat(), end.isoformat(), evidence, seen_as(targets[name], a, snapshot.live))
+                for a, s in said.items()
+                if s.target == name
             }
             ledger.attest(targets[name].key, words)
     return tuple(Attested(s.target, a, by, given.isoformat(), end.isoformat(), evidence) for a, s in said.items())

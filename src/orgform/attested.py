@@ -1,15 +1,17 @@
 """Somebody's word in place of a read: what a platform lets nobody read is as people attested it, until that runs out.
 
 Invariant: an attestation says that what the config said then was done; it is shown as attested, never as verified, and what can be read
-is never taken from it.
+is never taken from it. Where the resource itself is read, a word is about the one that was there: once it was seen gone, or as another
+one of its name, the word has run out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orgform.codec import Struct, replace
+from orgform.kinds import Kinds
 from orgform.model import Address, Attested, Attributes, Base, Desired, Live, Move, kind_of
 from orgform.providers.base import KindCapability
 
@@ -19,13 +21,20 @@ if TYPE_CHECKING:
 
 
 _UNSEEN = frozenset({"attested", "config", "none"})
+#: what a word is about, where a platform shows that something is there and has no id for it
+THERE: Final = "there"
+_ALL_READ: Mapping[str, Collection[str]] = {}
 
 
 class Believed(Struct, frozen=True):
-    """What is live with what was attested, and whose word that is: also words that ran out, which count no more."""
+    """What is live with what was attested, and whose word that is: also words that ran out, which count no more.
+
+    `seen`: live system -> words that the read says more of, as they are kept and as they are now.
+    """
 
     live: dict[Address, Live]
     words: tuple[Attested, ...] = ()
+    seen: dict[str, dict[Address, tuple[Attestation, Attestation]]] = {}
 
 
 def believed(
@@ -33,36 +42,68 @@ def believed(
     targets: Mapping[str, OpenTarget],
     ledger: Ledger,
     today: str,
+    kinds: Kinds,
+    *,
     wanted: Collection[Address] | None = None,
-    once: Collection[str] = (),
     moved: Sequence[Move] = (),
+    unread: Mapping[str, Collection[str]] = _ALL_READ,
 ) -> Believed:
     """`today`: YYYY-MM-DD; an attestation counts until the day before it expires.
 
     `wanted`: what the config has (None: whatever there is). A word that ran out says nothing more of that, so that it is asked for again;
-    of what is to go it still says that somebody has to take it away. `once`: kinds of what is done once: of these a word never runs out.
-    `moved`: renames that the config has; what nothing reads is renamed by the word for it.
+    of what is to go it still says that somebody has to take it away. Of what is done once a word never runs out.
+    `moved`: renames that the config has; what nothing reads is renamed by the word for it. `unread`: target -> kinds that were not read
+    completely, of which nothing is known to be gone.
     """
     words: list[Attested] = []
+    seen: dict[str, dict[Address, tuple[Attestation, Attestation]]] = {}
     for name, target in sorted(targets.items()):
         can = {kind: found for kind in target.kinds if (found := target.provider.capabilities.of(kind)) and _needs_a_word(found)}
         if not can:
             continue
         live = dict(live)
         live.update(_written(target, ledger, can))
-        for address, word in words_of(target, ledger, moved).items():
-            if kind_of(address) in can:
-                words.append(Attested(name, address, word.by, word.given, word.expires, word.evidence))
-                if word.expires > today or (wanted is not None and address not in wanted) or kind_of(address) in once:
-                    _believe(live, address, word, can[kind_of(address)])
-    return Believed(live, tuple(words))
+        known = {a: w for a, w in words_of(target, ledger, moved, kinds).items() if kind_of(a) in can}
+        old = _old_names(known, target, ledger, moved, kinds)
+        whole = {kind_of(a) for a in live if kind_of(a) in can and can[kind_of(a)].readable} - set(unread.get(name, ()))
+        for address, kept in known.items():
+            kind = kind_of(address)
+            read = can[kind].readable
+            at = old.get(address, address) if read and address not in live else address
+            word = _as_seen(kept, live.get(at), today, judged=kind in whole) if read else kept
+            if word != kept:
+                seen.setdefault(target.key, {})[address] = (kept, word)
+            words.append(Attested(name, address, word.by, word.given, word.expires, word.evidence))
+            to_go = wanted is not None and address not in wanted and not read
+            if word.expires > today or to_go or kind in kinds.operations:
+                _believe(live, at, word, can[kind])
+    return Believed(live, tuple(words), seen)
 
 
-def applied(base: dict[Address, Base] | None, target: OpenTarget, ledger: Ledger, moved: Sequence[Move] = ()) -> dict[Address, Base] | None:
+def seen_as(target: OpenTarget, address: Address, live: Mapping[Address, Live]) -> str:
+    """What a word that is given now is about: the id of what a read shows under this name, empty where it shows nothing."""
+    can, found = target.provider.capabilities.of(kind_of(address)), live.get(address)
+    return (found.id or THERE) if found and can and can.readable else ""
+
+
+def _as_seen(word: Attestation, found: Live | None, today: str, *, judged: bool) -> Attestation:
+    """A word after a look at what it is about. What was attested before a read shows it (people did it, the file is from before) is not
+    gone. `judged`: the kind was read, and something of it was there: what is not is gone."""
+    about = (found.id or THERE) if found else ""
+    if word.attributes is None or (found is None and not (judged and word.about)):
+        return word
+    if not word.about:
+        return replace(word, about=about)
+    return word if word.about == about else replace(word, expires=min(today, word.expires))
+
+
+def applied(
+    base: dict[Address, Base] | None, target: OpenTarget, ledger: Ledger, kinds: Kinds, moved: Sequence[Move] = ()
+) -> dict[Address, Base] | None:
     """What was last applied, with what people did there: where nothing else reads a kind, an attested step is an applied change, also when
     its word has run out."""
     can = {kind: found for kind in target.kinds if (found := target.provider.capabilities.of(kind)) and _is_by_hand(found)}
-    words = {a: w for a, w in words_of(target, ledger, moved).items() if kind_of(a) in can} if can else {}
+    words = {a: w for a, w in words_of(target, ledger, moved, kinds).items() if kind_of(a) in can} if can else {}
     if not words:
         return base
     known = dict(base or {})
@@ -90,31 +131,49 @@ def with_unseen(live: Mapping[Address, Live], targets: Mapping[str, OpenTarget],
     return seen
 
 
-def words_of(target: OpenTarget, ledger: Ledger, moved: Sequence[Move]) -> dict[Address, Attestation]:
-    """Everything that was ever attested there, under the names that the config uses now: of what nothing reads, only the config knows the
-    name."""
+def words_of(target: OpenTarget, ledger: Ledger, moved: Sequence[Move], kinds: Kinds) -> dict[Address, Attestation]:
+    """Everything that was ever attested there, under the names that the config uses now."""
     words = ledger.attestations(target.key)
-    renames = {m.from_: m.to for m in moved if m.from_ in words and m.to not in words and _is_blind(target, m.from_)}
-    return _relabelled(words, renames) if renames else words
+    renames = _renames(words, target, ledger, moved)
+    return _relabelled(words, renames, kinds) if renames else words
 
 
-def settle(targets: Mapping[str, OpenTarget], ledger: Ledger, moved: Sequence[Move]) -> None:
+def settle(targets: Mapping[str, OpenTarget], ledger: Ledger, moved: Sequence[Move], kinds: Kinds) -> None:
     """Keeps what was attested under its new names, so that the config may forget the old ones."""
     for target in targets.values() if moved else ():
-        words, named = ledger.attestations(target.key), words_of(target, ledger, moved)
+        words, named = ledger.attestations(target.key), words_of(target, ledger, moved, kinds)
         if named.keys() != words.keys():
             new = {a: w for a, w in named.items() if words.get(a) != w}
             ledger.attest(target.key, new, gone=words.keys() - named.keys())
 
 
-def _relabelled(words: dict[Address, Attestation], renames: Mapping[Address, Address]) -> dict[Address, Attestation]:
-    from orgform.kinds import load_kinds
+def _renames(words: Mapping[Address, Attestation], target: OpenTarget, ledger: Ledger, moved: Sequence[Move]) -> dict[Address, Address]:
+    """Old name -> new, of renames that words may still have to follow: of what nothing reads the word itself tells; of the rest the
+    ledger says when it was done, since a key that was given away may be used anew."""
+    blind = {m.from_: m.to for m in moved if m.from_ in words and m.to not in words and _is_blind(target, m.from_)}
+    seen = [m for m in moved if words and not _is_blind(target, m.from_)]
+    done = ledger.moved(target.key) if seen else frozenset()
+    return blind | {m.from_: m.to for m in seen if (m.from_, m.to) not in done}
+
+
+def _old_names(
+    words: Mapping[Address, Attestation], target: OpenTarget, ledger: Ledger, moved: Sequence[Move], kinds: Kinds
+) -> dict[Address, Address]:
+    """Name of today -> the one that the live system may still have."""
+    from orgform.planning.scope import relabel
+
+    renames = {new: old for old, new in _renames(words, target, ledger, moved).items()}
+    return {Address(found.id): old for old, found in relabel({a: Live({}, id=a) for a in words}, renames, kinds).items()} if renames else {}
+
+
+def _relabelled(words: dict[Address, Attestation], renames: Mapping[Address, Address], kinds: Kinds) -> dict[Address, Attestation]:
+    """What has another name is looked at anew: an id there may hold the name."""
     from orgform.planning.scope import relabel
 
     there = {a: Live(w.attributes) for a, w in words.items() if w.attributes is not None}
-    names = relabel({a: Live({}, id=a) for a in words}, renames, load_kinds())
-    attributes = relabel(there, renames, load_kinds())
-    old = {new: words[Address(found.id)] for new, found in names.items()}
+    names = relabel({a: Live({}, id=a) for a in words}, renames, kinds)
+    attributes = relabel(there, renames, kinds)
+    old = {new: replace(words[o], about="") if (o := Address(found.id)) != new else words[o] for new, found in names.items()}
     return {a: replace(w, attributes=attributes[a].attributes) if a in attributes else w for a, w in old.items()}
 
 

@@ -10,21 +10,21 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orgform.errors import OrgformError
+from orgform.errors import LedgerError, OrgformError
 from orgform.kinds import Kinds, load_kinds
-from orgform.model import Config
+from orgform.model import Address, Config
 from orgform.options import Confirm, Listener, Options, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orgform.config.files import Files
-    from orgform.ledger import Ledger
+    from orgform.ledger import Attestation, Ledger
     from orgform.targets import OpenTarget, Snapshot
 
 #: an admin whose last day comes within a week, today counted, does not keep a place from being locked out
@@ -74,12 +74,28 @@ def cache_folder(environ: Mapping[str, str]) -> Path | None:
     return (Path(default) if default else Path.home() / ".cache") / "orgform"
 
 
+def keep_seen(options: Options, ledger: Ledger, seen: Mapping[str, Mapping[Address, tuple[Attestation, Attestation]]]) -> None:
+    """What a read said of words that people gave. A plan keeps it, too: who left and came back between two applies has been away all the
+    same. Where the ledger may only be read, or is of another version, the next command that may write finds out what it can."""
+    from orgform.ledger import keep_seen as keep
+
+    if ledger.writable:
+        for system, words in seen.items():
+            ledger.see(system, words)
+    elif seen:
+        with suppress(LedgerError):
+            keep(_ledger_at(options), seen)
+
+
+def _ledger_at(options: Options) -> str | Path:
+    return options.ledger or os.environ.get("ORGFORM_LEDGER") or options.folder / ".orgform" / "ledger.db"
+
+
 @contextmanager
 def opened_ledger(options: Options, *, create: bool) -> Iterator[Ledger]:
     from orgform.ledger import open_ledger
 
-    where = options.ledger or os.environ.get("ORGFORM_LEDGER") or options.folder / ".orgform" / "ledger.db"
-    ledger = open_ledger(where, create=create)
+    ledger = open_ledger(_ledger_at(options), create=create)
     try:
         yield ledger
     finally:

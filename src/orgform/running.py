@@ -14,7 +14,7 @@ from orgform.codec import Struct, digest, replace
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, ProviderError, UsageError
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Move, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
-from orgform.opening import actor, load, read_live, soon, today
+from orgform.opening import actor, keep_seen, load, read_live, soon, today
 from orgform.options import Listener, Options, Progress
 from orgform.providers.base import RoleNames
 
@@ -60,7 +60,7 @@ def judged_now(
     kinds = load_kinds()
     known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds, config.moved)
     snapshot = _whole_targets(read_live(targets, None, listen), targets, options.allow)
-    inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy)
+    inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy, keep=base is None)
     made = make_plan(inputs, kinds)
     events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
     if events:
@@ -120,14 +120,25 @@ def inputs_of(
     known: Known,
     *,
     destroy: bool = False,
+    keep: bool = True,
 ) -> PlanInputs:
+    """`keep`: what the read says of words that people gave stays said; a plan on another base (a pull request's) keeps nothing."""
     from orgform.attested import believed
     from orgform.planning import PlanInputs, TargetState
 
     judged_by = today(options)
     word = believed(
-        snapshot.live, targets, ledger, judged_by.isoformat(), () if destroy else config.desired, load_kinds().operations, config.moved
+        snapshot.live,
+        targets,
+        ledger,
+        judged_by.isoformat(),
+        load_kinds(),
+        wanted=() if destroy else config.desired,
+        moved=config.moved,
+        unread=snapshot.problems | {name: targets[name].kinds for name in snapshot.failed if name in targets},
     )
+    if keep:
+        keep_seen(options, ledger, word.seen)
     states = {
         name: TargetState(
             provider=t.config.provider,
@@ -190,7 +201,7 @@ def _ledger_base(targets: Mapping[str, OpenTarget], ledger: Ledger, kinds: Kinds
     from orgform.attested import applied, readable
 
     found = {name: ledger.base(target.key) for name, target in targets.items()}
-    with_words = {name: applied(found[name][0], target, ledger, moved) for name, target in targets.items()}
+    with_words = {name: applied(found[name][0], target, ledger, kinds, moved) for name, target in targets.items()}
     known = {name: _claimed(base, targets[name].kinds, kinds) for name, base in with_words.items() if base is not None}
     if not known:
         return Known()

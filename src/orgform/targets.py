@@ -158,7 +158,10 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
     def labels(system: str) -> dict[Address, str]:
         base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
         known = _labels(((a, b.attributes) for a, b in (base or {}).items()), opening.kinds)
-        return known | _labels(((a, d.attributes) for a, d in config.desired.items()), opening.kinds)
+        wanted = _labels(((a, d.attributes) for a, d in config.desired.items()), opening.kinds)
+        # A key that is gone from the config gives its name to the one that has it now: platforms know names, and no keys.
+        taken = {_named(a, label) for a, label in wanted.items()}
+        return {a: label for a, label in known.items() if _named(a, label) not in taken} | wanted
 
     def known(system: str) -> frozenset[Address]:
         base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
@@ -189,6 +192,11 @@ def _labels(resources: Iterable[tuple[Address, Attributes]], kinds: Kinds) -> di
     named = {kind.name: kind.label for kind in kinds.values() if kind.label}
     found = ((a, own.get(label)) for a, own in resources if (label := named.get(kind_of(a))))
     return {a: str(label or parts_of(a)[-1]) for a, label in found}
+
+
+def _named(address: Address, label: str) -> tuple[str, ...]:
+    """What no two things have: their kind, what they are in, and their name whatever the case and the blanks."""
+    return kind_of(address), *parts_of(address)[:-1], " ".join(label.split()).casefold()
 
 
 def _ledger_key(system: str, origin: str | None, opening: Opening) -> str:

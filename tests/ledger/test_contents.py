@@ -10,7 +10,7 @@ import pytest
 
 from orgform.codec import replace
 from orgform.errors import LedgerError
-from orgform.ledger import Ledger, RunRecorder, open_ledger
+from orgform.ledger import Attestation, Ledger, RunRecorder, keep_seen, open_ledger
 from orgform.ledger.database import database_at
 from orgform.ledger.schema import STEPS
 from orgform.model import (
@@ -435,6 +435,47 @@ class TestSecretPairs:
             opened = open_ledger(where, create=writing)
             assert opened.allowed("acme") == {("https://one.example", "env:TOKEN"): ""}
             opened.close()
+
+
+WORD = Attestation({"role": "admin"}, "dana@acme.com", "2026-11-22", "2027-05-21", "OPS-1")
+
+
+class TestWhatPeopleAttested:
+    def test_what_a_read_said_of_a_word_is_kept(self, ledger: Ledger, where: str) -> None:
+        ledger.attest(SYSTEM, {ALICE: WORD, BOB: WORD})
+        seen, gone = replace(WORD, about="tim_1/tea_1"), replace(WORD, about="tim_1/tea_1", expires="2026-12-01")
+        ledger.see(SYSTEM, {ALICE: (WORD, seen)})
+        assert ledger.attestations(SYSTEM) == {ALICE: seen, BOB: WORD}
+        # A command that only reads otherwise keeps it, too.
+        keep_seen(where, {SYSTEM: {ALICE: (seen, gone)}})
+        assert ledger.attestations(SYSTEM) == {ALICE: gone, BOB: WORD}
+
+    def test_a_word_that_is_another_one_by_now_is_left_alone(self, ledger: Ledger) -> None:
+        newer = replace(WORD, given="2026-11-23", about="tim_1/tea_2")
+        ledger.attest(SYSTEM, {ALICE: newer})
+        ledger.see(SYSTEM, {ALICE: (WORD, replace(WORD, expires="2026-11-23")), BOB: (WORD, WORD)})
+        assert ledger.attestations(SYSTEM) == {ALICE: newer}
+
+    def test_a_ledger_from_before_it_was_kept_what_they_are_about(self, where: str) -> None:
+        database = database_at(where, read_only=False)
+        database.prepare()
+        raw = database.connect()
+        with raw.transaction(write=True):
+            for statement in ";".join(STEPS[:3]).replace("{clustered}", database.clustered).split(";"):
+                raw.run(statement)
+            raw.run("UPDATE orgform_ledger SET version = 3")
+            raw.run(
+                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (SYSTEM, ALICE, '{"role":"admin"}', WORD.by, WORD.evidence, WORD.given, WORD.expires),
+            )
+        raw.close()
+        seen = {SYSTEM: {ALICE: (WORD, replace(WORD, about="tim_1/tea_1"))}}
+        for about, writing in (("", False), ("", True), ("tim_1/tea_1", False)):
+            opened = open_ledger(where, create=writing)
+            assert opened.attestations(SYSTEM) == {ALICE: replace(WORD, about=about)}
+            opened.close()
+            keep_seen(where, seen)  # brings nothing up to date: that is for commands that write
 
 
 class TestReadingOnly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from orgform import app
 from orgform.codec import replace
-from orgform.errors import ConfigInvalid, ReadFailed
+from orgform.errors import ConfigInvalid, LedgerError, ReadFailed
 from orgform.kinds import load_kinds
 from orgform.model import Address
 from orgform.providers import find_spec
@@ -112,6 +113,160 @@ def test_what_was_known_and_is_taken_out_is_a_step_or_a_refusal(fake: VidMob, ac
     fake.remove("li@acme.com", "Brand Y, global")
     download(fake, acme)
     assert app.plan(acme).manual_steps == ()
+
+
+MANAGER = "membership/brand-x-us/bob@acme.com"
+
+
+@pytest.fixture
+def settled(fake: VidMob, acme: app.Options) -> app.Options:
+    """All is there, attested, and seen since."""
+    fake.add_workspace("Brand Z")
+    fake.invite("li@acme.com", "Brand X - US", "Brand Y, global")
+    fake.invite("bob@acme.com", "Brand Z")
+    download(fake, acme)
+    done(acme, app.plan(acme))
+    app.apply(acme)
+    assert app.plan(acme).manual_steps == ()
+    return acme
+
+
+def test_who_was_away_and_is_back_has_a_role_that_nobody_attested(fake: VidMob, settled: app.Options) -> None:
+    """Removed by hand, seen gone by a plan, invited again: the CSV says that Bob is there, and nothing says as what."""
+    fake.remove("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    away = step(app.plan(settled), MANAGER)
+    assert (away.action, away.instructions.split()[0]) == ("create", "create")
+    fake.invite("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    back = step(app.plan(settled), MANAGER)
+    assert (back.action, back.values["Role in the workspace"], back.now) == ("update", "Manager", {})
+    assert back.because == ("dana@acme.com attested it on 2026-11-22, which ran out on 2026-11-22",)
+    roles = {(i.member, i.workspace): i.role for i in app.access(settled, live=True)}
+    assert roles["bob@acme.com", "brand-x-us"] == ""
+    done(settled, app.plan(settled))
+    assert app.plan(settled).manual_steps == ()
+
+
+def test_what_was_attested_before_the_csv_shows_it_stays(fake: VidMob, acme: app.Options) -> None:
+    """The file is from before: a word is not gone because a read does not know of it yet."""
+    done(acme, app.plan(acme))
+    assert ("create", "membership/brand-x-us/li@acme.com") in asked(app.plan(acme))
+    fake.add_workspace("Brand Z")
+    fake.invite("li@acme.com", "Brand X - US", "Brand Y, global")
+    fake.invite("bob@acme.com", "Brand Z")
+    download(fake, acme)
+    assert app.plan(acme).manual_steps == ()
+
+
+def test_a_csv_without_anybody_takes_no_word_away(fake: VidMob, settled: app.Options) -> None:
+    """The wrong file, or half of one: of a kind of which nothing is there nothing is known to be gone."""
+    file = settled.folder / "people.csv"
+    kept = file.read_text()
+    for wrong in (kept.splitlines()[0] + "\n", "nonsense"):
+        file.write_text(wrong)
+        app.plan(settled)
+    file.write_text(kept)
+    assert app.plan(settled).manual_steps == ()
+
+
+def test_another_workspace_of_the_name_is_another_one(fake: VidMob, settled: app.Options) -> None:
+    """Deleted and made again under its name, with the same people: their roles were attested of the other one."""
+    [old] = [id for id, name in fake.workspaces.items() if name == "Brand X - US"]
+    fake.workspaces[47_000] = fake.workspaces.pop(old)
+    again = {a for _, a in asked(app.plan(settled))}
+    assert again == {MANAGER, "membership/brand-x-us/li@acme.com"}
+
+
+def test_a_plan_on_another_base_notes_nothing(fake: VidMob, settled: app.Options) -> None:
+    """A pull request's: its CSV may be from long ago."""
+    kept = (settled.folder / "people.csv").read_text()
+    for command in (
+        ["init", "-q"],
+        ["add", "company.yaml"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "first"],
+    ):
+        subprocess.run(["git", *command], cwd=settled.folder, check=True)
+    fake.remove("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    assert step(app.plan(settled, base="HEAD"), MANAGER).action == "create"
+    (settled.folder / "people.csv").write_text(kept)
+    assert app.plan(settled).manual_steps == ()
+
+
+def test_a_ledger_that_may_only_be_read_stops_no_plan(fake: VidMob, settled: app.Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a plan cannot keep it still says: away is away, today."""
+
+    def unwritable(where: object, seen: object) -> None:
+        raise LedgerError("the ledger cannot be written")
+
+    monkeypatch.setattr("orgform.ledger.keep_seen", unwritable)
+    fake.remove("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    plan = app.plan(settled)
+    assert step(plan, MANAGER).action == "create" and MANAGER not in [w.address for w in plan.attested]
+
+
+@pytest.mark.parametrize("names_first", [True, False], ids=["found-by-its-name", "found-by-its-id"])
+def test_what_was_attested_follows_a_renamed_key(fake: VidMob, settled: app.Options, names_first: bool) -> None:
+    file = settled.folder / "company.yaml"
+    [id] = [id for id, name in fake.workspaces.items() if name == "Brand X - US"]
+    text = (
+        file.read_text().replace("  brand-x-us:\n", "  brand-x-usa:\n")
+        + "moved: [{from: workspace/brand-x-us, to: workspace/brand-x-usa}]\n"
+    )
+    if not names_first:
+        text = text.replace('workspaces: {brand-y: "45915"}', f'workspaces: {{brand-y: "45915", brand-x-usa: "{id}"}}')
+    file.write_text(text)
+    for _ in range(2):
+        plan = app.plan(settled)
+        assert plan.manual_steps == (), asked(plan)
+        assert "membership/brand-x-usa/bob@acme.com" in [w.address for w in plan.attested]
+    app.apply(settled)
+    assert app.plan(settled).manual_steps == ()
+    file.write_text(text.partition("moved:")[0])
+    assert app.plan(settled).manual_steps == ()
+    fake.remove("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    app.plan(settled)
+    fake.invite("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    assert asked(app.plan(settled)) == [("update", "membership/brand-x-usa/bob@acme.com")]
+
+
+def test_another_key_without_a_word_for_it_deletes_nothing(settled: app.Options) -> None:
+    """VidMob knows names and no keys: whose key has gone from the config gives its name to the one that has it now."""
+    file = settled.folder / "company.yaml"
+    text = file.read_text()
+    for key in ("a-brand", "z-brand"):
+        file.write_text(text.replace("  brand-x-us:\n", f"  {key}:\n"))
+        plan = app.plan(settled)
+        assert not [a for _, a in asked(plan) if a.startswith("workspace/")]
+        assert plan.unmanaged == ()
+
+
+def test_a_key_that_was_given_away_and_used_anew_takes_no_words(fake: VidMob, settled: app.Options) -> None:
+    """Another workspace has the old key by then."""
+    file = settled.folder / "company.yaml"
+    file.write_text(
+        file.read_text().replace("  brand-x-us:\n", "  brand-x-usa:\n")
+        + "moved: [{from: workspace/brand-x-us, to: workspace/brand-x-usa}]\n"
+    )
+    app.apply(settled)
+    file.write_text(file.read_text().partition("moved:")[0])
+    fake.add_workspace("Second")
+    fake.invite("bob@acme.com", "Second")
+    download(fake, settled)
+    changed(
+        settled.folder,
+        "workspaces:\n  brand-x-usa:",
+        "workspaces:\n  brand-x-us: {name: Second, members: {bob@acme.com: member}}\n  brand-x-usa:",
+    )
+    assert asked(app.plan(settled)) == [("update", MANAGER)]
+    done(settled, app.plan(settled))
+    plan = app.plan(settled)
+    assert plan.manual_steps == ()
+    assert {MANAGER, "membership/brand-x-usa/bob@acme.com"} <= {w.address for w in plan.attested}
 
 
 def test_an_organization_admin_is_an_admin_everywhere_and_that_is_never_diffed(fake: VidMob, acme: app.Options) -> None:

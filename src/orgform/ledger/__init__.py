@@ -5,7 +5,7 @@ survives `kill -9` and a power cut. Attributes that `base` returns are shared be
 """
 
 from orgform.ledger.lock import Lock
-from orgform.ledger.store import FROM_RUN, Attestation, Ledger, RunInfo, RunRecorder, new_run, open_ledger
+from orgform.ledger.store import FROM_RUN, Attestation, Ledger, RunInfo, RunRecorder, keep_seen, new_run, open_ledger
 from orgform.ledger.told import MANUAL, NOT_TRIED, PLANNED, RecordedChange
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RecordedChange",
     "RunInfo",
     "RunRecorder",
+    "keep_seen",
     "new_run",
     "open_ledger",
 ]

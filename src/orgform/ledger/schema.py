@@ -38,8 +38,10 @@ CREATE TABLE orgform_attested (
   expires TEXT NOT NULL, PRIMARY KEY (system, address)){clustered}
 """
 
+_ABOUT = "ALTER TABLE orgform_attested ADD COLUMN about TEXT NOT NULL DEFAULT ''"
+
 #: What brings a ledger from version n to n + 1; the first makes it.
-STEPS = (_BASE, _PROOFS, _ATTESTED)
+STEPS = (_BASE, _PROOFS, _ATTESTED, _ABOUT)
 VERSION = len(STEPS)
 
 

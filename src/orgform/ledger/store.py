@@ -15,7 +15,7 @@ from orgform.errors import LedgerError
 from orgform.kinds import load_kinds
 from orgform.ledger.database import Connection, Database, database_at
 from orgform.ledger.lock import LEASE_SECONDS, Lock, acquire, is_running
-from orgform.ledger.schema import bring_up_to_date, version_of_now
+from orgform.ledger.schema import VERSION, bring_up_to_date, version_of_now
 from orgform.ledger.told import NOT_TRIED, PLANNED, RecordedChange, in_full, in_short, not_tried
 from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, PlanBase, Remember, kind_of
 
@@ -38,13 +38,15 @@ class RunInfo(Struct, frozen=True):
 
 
 class Attestation(Struct, frozen=True):
-    """Somebody's word that a resource is so (`attributes` None: that it is gone). `given`, `expires`: days, YYYY-MM-DD."""
+    """Somebody's word that a resource is so (`attributes` None: that it is gone). `given`, `expires`: days, YYYY-MM-DD. `about`: the id of
+    the resource that was there when it was seen first after the word was given; empty until then, and where nothing reads it."""
 
     attributes: Attributes | None
     by: str
     given: str
     expires: str
     evidence: str = ""
+    about: str = ""
 
 
 class _Noted(Struct, frozen=True):
@@ -93,18 +95,30 @@ class Ledger:
             # A ledger that is only read may be of a version that knew none.
             if not connection or "orgform_attested" not in self._database.tables(connection):
                 return {}
-            query = "SELECT address, attributes, word_of, given, expires, evidence FROM orgform_attested WHERE system = ? ORDER BY address"
-            rows = connection.run(query, (system,))
-            return {Address(a): Attestation(decode(own) if own else None, by, given, end, why) for a, own, by, given, end, why in rows}
+            rows = connection.run("SELECT * FROM orgform_attested WHERE system = ? ORDER BY address", (system,))
+            # ... or of one that did not keep what they are about.
+            return {
+                Address(a): Attestation(decode(own) if own else None, by, given, end, why, next(iter(about), ""))
+                for _, a, own, by, why, given, end, *about in rows
+            }
 
     def attest(self, system: str, words: Mapping[Address, Attestation], gone: Iterable[Address] = ()) -> None:
         """Keeps these; a newer word on an address replaces the older one. `gone`: addresses whose words are dropped."""
         with self._writing() as connection:
             connection.many("DELETE FROM orgform_attested WHERE system = ? AND address = ?", [(system, a) for a in (*words, *gone)])
             connection.many(
-                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(system, a, _text(w.attributes), w.by, w.evidence, w.given, w.expires) for a, w in words.items()],
+                "INSERT INTO orgform_attested (system, address, attributes, word_of, evidence, given, expires, about) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(system, a, _text(w.attributes), w.by, w.evidence, w.given, w.expires, w.about) for a, w in words.items()],
+            )
+
+    def see(self, system: str, words: Mapping[Address, tuple[Attestation, Attestation]]) -> None:
+        """Keeps what a read said of words: as they were kept, as they are now. One that is another by now is left alone."""
+        with self._writing() as connection:
+            connection.many(
+                "UPDATE orgform_attested SET about = ?, expires = ? "
+                "WHERE system = ? AND address = ? AND given = ? AND word_of = ? AND expires = ? AND about = ?",
+                [(new.about, new.expires, system, a, old.given, old.by, old.expires, old.about) for a, (old, new) in words.items()],
             )
 
     def allowed(self, target: str) -> dict[tuple[str, str], str]:
@@ -352,6 +366,19 @@ class RunRecorder:
 
     def _target_of(self, address: Address) -> str:
         return self._claims.get(kind_of(address)) or next(iter(self._systems))
+
+
+def keep_seen(where: str | Path, seen: Mapping[str, Mapping[Address, tuple[Attestation, Attestation]]]) -> None:
+    """`Ledger.see` for a command that only reads otherwise: makes no ledger and brings none up to date. Raises `LedgerError`."""
+    database = database_at(where, read_only=False)
+    connection = database.connect()
+    try:
+        if version_of_now(connection, database) == VERSION:
+            ledger = Ledger(database, connection, writable=True)
+            for system, words in seen.items():
+                ledger.see(system, words)
+    finally:
+        connection.close()
 
 
 def open_ledger(where: str | Path, *, create: bool) -> Ledger:

@@ -229,7 +229,7 @@ def _step(change: Change, words: Words, first: Iterable[Address], *, again: bool
     return ManualStep(
         target=change.target,
         address=change.address,
-        instructions=_instructions(change, kind, again),
+        instructions=_instructions(change, kind, again and not can.readable),
         values=_values(change, guide, kind, words),
         now=_now(change, guide, kind, words),
         verify=_verify(can, change, attested),
