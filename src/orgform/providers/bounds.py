@@ -34,9 +34,12 @@ class Deadline:
         self._at = math.inf
         self._seconds = math.inf
 
-    def start(self, seconds: float) -> None:
+    def start(self, seconds: float) -> float:
+        """The request begins now; the moment by `time.monotonic`."""
+        now = time.monotonic()
         self._seconds = seconds
-        self._at = time.monotonic() + seconds
+        self._at = now + seconds
+        return now
 
     def left(self, timeout: float | None) -> float:
         """Seconds that the next read or write may take. Raises `OutOfBounds` where none are left."""

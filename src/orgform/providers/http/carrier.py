@@ -6,8 +6,10 @@ named; no redirect is followed.
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,8 @@ class Carrier:
     ) -> None:
         """`headers`: of every request. `silence`: seconds without a sign of the other side; `whole`: seconds of a whole exchange;
         `largest`: bytes of an answer. Raises `ProviderError` for authorities, and `ReadFailed` for headers, that cannot be used.
+
+        `quickest`: seconds until the head of the quickest answer so far.
         """
         _check_headers(headers)
         self._origin = origin(base)
@@ -59,6 +63,7 @@ class Carrier:
         self._whole = whole
         self._largest = largest
         self._verify = _trust(base, ca) if transport is None else False
+        self.quickest = math.inf
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
         self._lock = threading.Lock()
@@ -89,10 +94,11 @@ class Carrier:
 
     def _exchanged(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], tell: Tell) -> Got:
         client, deadline = self._client()
-        deadline.start(self._whole)
+        began = deadline.start(self._whole)
         with client.stream(method, url, content=content, headers=headers, extensions={"trace": deadline.trace}) as response:
             told = _told(response.headers)
             tell(told)
+            self.quickest = min(self.quickest, time.monotonic() - began)
             body = response.content if response.is_closed else bounds.whole(response.iter_raw(), told, self._largest)
             return Got(response.status_code, response.reason_phrase, told, body)
 

@@ -95,6 +95,11 @@ class Session:
     def close(self) -> None:
         self._carrier.close()
 
+    @property
+    def quickest(self) -> float:
+        """Seconds that the quickest answer took so far; infinity before there is one."""
+        return self._carrier.quickest
+
     def request(
         self,
         method: str,

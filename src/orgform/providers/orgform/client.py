@@ -22,11 +22,14 @@ from orgform.kinds import Kinds
 from orgform.model import Address, Live, key_of
 from orgform.providers.base import Capabilities, Challenge, Event, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.http import Answer, HttpError, InProcessTransport, Session
+from orgform.providers.orgform.ahead import in_order
 
 OWN_CLIENT = "orgform/"
 # What is asked of the audit log: so many resources, so many pages of each, so many events a page, and so many calls in all.
 MOST_ASKED, MOST_PAGES, EVENTS_A_PAGE, MOST_CALLS = 50, 3, 20, 60
 READS = 3
+# So many kinds are read one after another; where not even the quickest answer came sooner, so many of the others are read at once.
+MEASURED, SLOW, AT_ONCE = 2, 0.02, 6
 # The code with which the server says that its database failed and all was undone.
 UNDONE = "storage"
 _NO_CONTENT = 204
@@ -120,12 +123,19 @@ class AdminApi(Provider):
 
     def read(self, kinds: Sequence[str]) -> Iterator[ReadResult]:
         reached = False
-        for kind in kinds:
-            result, error = self._read_kind(kind)
+        for result, error in self._read_kinds(kinds):
             if error is not None and not (reached or result.resources) and _of_the_whole(error):
                 raise ReadFailed(f"cannot read {self._system}: {error.message}", hint=_way_out(error)) from error
             reached = True
             yield result
+
+    def _read_kinds(self, kinds: Sequence[str]) -> Iterator[tuple[ReadResult, HttpError | None]]:
+        """Over a slow network several at a time; over a fast one their answers would only wait for one another here."""
+        yield from map(self._read_kind, kinds[:MEASURED])
+        if self._session.quickest < SLOW:
+            yield from map(self._read_kind, kinds[MEASURED:])
+        else:
+            yield from in_order(self._read_kind, kinds[MEASURED:], threads=AT_ONCE)
 
     def _read_kind(self, kind: str) -> tuple[ReadResult, HttpError | None]:
         """Reads once more where it came out wrong: somebody may have written between two pages."""
