@@ -26,6 +26,10 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 # C0 and C1 controls, and what turns the direction of text around or hides in it: a name must look like what it is.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+# What has no width and no shape in a word, besides the above: joiners, fillers, variation selectors, tags.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 class Problem(Struct, frozen=True):
@@ -144,6 +148,21 @@ def _judge_email(value: str) -> Problem | None:
     except EmailNotValidError as error:
         fix = f"{str(error).rstrip('.')}. Write it like `alice@acme.com`"
         return Problem("ORG207", f"{_shown(value)} is no e-mail address", fix, _mended_email(value))
+    return _looks_like_another(value)
+
+
+def _looks_like_another(email: str) -> Problem | None:
+    """An address that nobody can tell from another one by looking: in a plan, it would pass for that one."""
+    if hidden := _UNSEEN.search(email):
+        plain = _UNSEEN.sub("", email)
+        why = f"has the character U+{ord(hidden.group()):04X}, which nobody can see"
+        return Problem("ORG207", f"{_shown(plain)} {why}", f"write `{plain}`", plain)
+    for word in re.findall(r"[^\W\d_]+", email.rpartition("@")[0]):
+        scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in word}
+        mixed = sorted(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
+        if len(mixed) > 1:
+            told = " and ".join(script.title() for script in mixed)
+            return Problem("ORG207", f"{_shown(email)} mixes {told} letters, which look alike", f"write `{word}` in one alphabet")
     return None
 
 

@@ -119,6 +119,29 @@ def test_any_text(format: str, value: str) -> None:
         assert check(format, value) is None and normal == value
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("\u0430lice@acme.com", "mixes Cyrillic and Latin letters"),
+        ("bob.\u03bfwner@acme.com", "mixes Greek and Latin letters"),
+        ("al\u034fice@acme.com", "has the character U+034F, which nobody can see"),
+        ("alice\ufe0f@acme.com", "has the character U+FE0F, which nobody can see"),
+    ],
+)
+def test_an_address_that_looks_like_another_is_none(value: str, told: str) -> None:
+    problem = check("email", value)
+    assert problem is not None
+    assert (problem.code, told in problem.summary) == ("ORG207", True)
+    assert problem.suggestion in ("", "alice@acme.com")
+
+
+@pytest.mark.parametrize(
+    "value", ["\u0438\u0432\u0430\u043d@acme.com", "ivan.\u0438\u0432\u0430\u043d@acme.com", "\u03b1\u03b2\u03b3@acme.com"]
+)
+def test_an_address_in_another_alphabet_is_one(value: str) -> None:
+    assert check("email", value) is None
+
+
 def test_no_character_flaps() -> None:
     """However a character is written, in upper case or composed, its e-mail address is one and stays one."""
     for number in range(0x110000):
