@@ -157,6 +157,19 @@ def starter(*, strategy: str, company: str, domain: str, owners: Iterable[str]) 
     return {IGNORE_FILE: IGNORED, **{name: text.format(**words) for name, text in texts.items()}}
 
 
+def check_words(*, company: str = "Acme Corp", domain: str = "acme.com", owners: Iterable[str] = ()) -> None:
+    """Raises `UsageError` for names that a config could not hold."""
+    _check_name(company)
+    _checked("fqdn-owned", domain)
+    for owner in owners:
+        _checked("email", owner)
+
+
+def refuse_a_config(folder: Path) -> None:
+    """Raises `OrgformError` where a first config would not be the first one there."""
+    _refuse_a_config(folder, (*starter(strategy="by-brand", company="Acme Corp", domain="acme.com", owners=()), SCHEMA_FILE))
+
+
 def write_starter(folder: Path, *, strategy: str, company: str, domain: str, owners: tuple[str, ...] = ()) -> Mapping[str, str]:
     """Writes the files of `starter` and the editor's schema. Raises `OrgformError` where the folder holds a config already."""
     files = starter(strategy=strategy, company=company, domain=domain, owners=owners)

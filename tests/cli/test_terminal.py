@@ -120,6 +120,24 @@ def test_init_asks_what_was_not_given(tmp_path: Path) -> None:
     assert run("validate", "-C", tmp_path).returncode == 0
 
 
+def test_init_asks_again_for_what_a_config_cannot_hold(tmp_path: Path) -> None:
+    with Terminal("init", "--company", "Acme", cwd=tmp_path) as terminal:
+        terminal.until("domain [acme.com]: ").type("https://acme.org/\n")
+        terminal.until("is no domain name: write it like `acme.org`").type("acme.org\n")
+        terminal.until("owner@acme.org, admin@acme.org]: ").type("ann, ben@acme.org\n")
+        terminal.until("`ann` is no e-mail address").type("ann@acme.org, ben@acme.org\n")
+        assert terminal.end() == 0
+    assert "ann@acme.org: {name: Ann, role: owner}" in (tmp_path / "people.yaml").read_text()
+
+
+def test_init_asks_nothing_where_it_would_write_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.yml").write_text("orgform: 1\n")
+    with Terminal("init", cwd=tmp_path) as terminal:
+        assert terminal.end() == 1
+    assert "holds a config already" in terminal.output
+    assert "Name of the company" not in terminal.output
+
+
 def test_init_takes_the_defaults_for_empty_answers(tmp_path: Path) -> None:
     with Terminal("init", cwd=tmp_path) as terminal:
         terminal.until("[Acme Corp]: ").type("\n").until("[acme.com]: ").type("\n").until("[owner@acme.com, admin@acme.com]: ").type("\n")

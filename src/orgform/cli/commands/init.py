@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from orgform.cli.options import common, examples, screen
 from orgform.cli.output import Screen
+from orgform.errors import UsageError
 
 STRATEGIES = ("by-brand", "by-region", "by-environment")
 
@@ -34,12 +36,14 @@ def command(strategy: str, company: str | None, domain: str | None, owners: tupl
     Exits 0; 1 when the folder holds a config already, or cannot be written to.
     """
     from orgform import app
+    from orgform.init import refuse_a_config
 
     paper = screen(values)
-    company = company or _asked(paper, "Name of the company", "Acme Corp")
-    domain = domain or _asked(paper, "Its primary domain", "acme.com")
-    owners = owners or _owners(paper, domain)
     folder: Path = values["folder"]
+    refuse_a_config(folder)
+    company = company or _asked(paper, "Name of the company", "Acme Corp", lambda word: {"company": word})
+    domain = domain or _asked(paper, "Its primary domain", "acme.com", lambda word: {"domain": word})
+    owners = owners or _owners(paper, domain)
     files = app.init(folder, strategy=strategy, company=company, domain=domain, owners=owners)
     paper.result("".join(f"{folder / name}\n" for name in files))
     where = "" if folder == Path() else f" -C {folder}"
@@ -47,12 +51,29 @@ def command(strategy: str, company: str | None, domain: str | None, owners: tupl
     return 0
 
 
-def _asked(paper: Screen, question: str, default: str) -> str:
-    return paper.line(f"{question} [{default}]: ") or default if paper.interactive else default
+def _asked(paper: Screen, question: str, default: str, named: Callable[[str], dict[str, Any]]) -> str:
+    """An answer that a config can hold; what it cannot is told, and asked for once more."""
+    from orgform.init import check_words
+
+    while paper.interactive:
+        answer = paper.line(f"{question} [{default}]: ")
+        try:
+            check_words(**named(answer) if answer else {})
+        except UsageError as wrong:
+            paper.note(f"{wrong.message}: {wrong.hint}")
+        else:
+            return answer or default
+    return default
 
 
 def _owners(paper: Screen, domain: str) -> tuple[str, ...]:
     if not paper.interactive:
         return ()
-    answer = paper.line(f"Owners' e-mail addresses, two or more [owner@{domain}, admin@{domain}]: ")
+    question = "Owners' e-mail addresses, two or more"
+    default = f"owner@{domain}, admin@{domain}"
+    answer = _asked(paper, question, default, lambda words: {"owners": _addresses(words)})
+    return () if answer == default else _addresses(answer)
+
+
+def _addresses(answer: str) -> tuple[str, ...]:
     return tuple(answer.replace(",", " ").split())

@@ -73,11 +73,11 @@ def command(out: Path | None, into: Path | None, base: str | None, destroy: bool
     if out:
         paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
     if parts:
-        _tell_parts(paper, parts)
+        tell_parts(paper, parts)
     return _code(made, paper, detailed_exitcode)
 
 
-def _tell_parts(paper: Screen, parts: Split) -> None:
+def tell_parts(paper: Screen, parts: Split) -> None:
     """What is where, in the order in which it is applied."""
     told = zip(("additive", "destructive"), (parts.additive, parts.destructive), parts.files, strict=True)
     for name, part, file in told:
@@ -115,7 +115,8 @@ def guards(made: Plan) -> str:
 def check_place(out: Path) -> None:
     """Before anything is read: a plan that cannot be kept was made for nothing. Raises `OrgformError`."""
     if not out.parent.is_dir():
-        hint = f"there is no folder {out.parent}: make it, or name another file"
+        there = out.parent.is_dir()
+        where = "check the folder's rights and space" if there else f"there is no folder {out.parent}: make it"
         raise OrgformError(f"the plan cannot be saved in {out}: No such file or directory", hint=hint)
 
 
@@ -132,6 +133,8 @@ def save(made: Plan, out: Path) -> None:
             with suppress(OSError):
                 draft.unlink()
         hint = (
-            "check the folder's rights and space, or name another file" if out.parent.is_dir() else f"there is no folder {out.parent}: make it, or name another file"
+            "check the folder's rights and space, or name another file"
+            if out.parent.is_dir()
+            else f"there is no folder {out.parent}: make it, or name another file"
         )
-        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=hint) from error
+        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=f"{where}, or name another file") from error
