@@ -265,7 +265,8 @@ class Loader:
                 else:
                     plain = found[address]
                     found[address] = Desired(plain.attributes, plain.source, own.lifecycle, own.until, own.reason, own.seeded)
-        return {address: found.pop(address) for address in sorted(found)}
+        order = sorted(found)
+        return found if order == list(found) else {address: found.pop(address) for address in order}
 
 
 def _part(tree: Map | None, *names: str) -> Map:

@@ -15,7 +15,7 @@ from orgform.config.problems import Problems, listed
 from orgform.config.tree import Map
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Address, Attributes, TargetConfig, address_of, kind_of, parts_of
-from orgform.providers.base import Declared, Finding, Limit, ProviderSpec, RoleNames
+from orgform.providers.base import Declared, Finding, Limit, ProviderSpec, RoleNames, takes_everything
 
 
 class Column(Struct, frozen=True):
@@ -44,9 +44,10 @@ class Platforms:
         for limit in spec.limits(target.options):
             if self._claims.get(limit.kind) == target.name:
                 self._limit(limit, spec)
-        resources = {a: own for kind in taken for a, own in self._resources(kind)}
-        for finding in spec.check(Declared(target.options, resources, roles)):
-            self._finding(finding)
+        if spec.check is not takes_everything:
+            resources = {a: own for kind in taken for a, own in self._resources(kind)}
+            for finding in spec.check(Declared(target.options, resources, roles)):
+                self._finding(finding)
 
     def _column(self, kind: Kind, *path: str) -> Column:
         if kind.facet_of:

@@ -181,6 +181,11 @@ class Declared(Struct, frozen=True):
     roles: RoleNames
 
 
+def takes_everything(declared: Declared) -> Iterable[Finding]:
+    """The check of a platform that has nothing of its own to say."""
+    return ()
+
+
 class Finding(Struct, frozen=True):
     """Something in a config that the platform would not take (or, as advice, that its own pages warn of). `path` leads to the attribute;
     `fix` says what to write instead."""
@@ -363,5 +368,5 @@ class ProviderSpec(Struct, frozen=True):
     #: by the target's options, since plans differ
     limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = lambda options: ()
     #: what else the platform would not take, told at the config's lines before any call; pure
-    check: Callable[[Declared], Iterable[Finding]] = lambda declared: ()
+    check: Callable[[Declared], Iterable[Finding]] = takes_everything
     hosts: tuple[str, ...] = ()
