@@ -115,8 +115,7 @@ def guards(made: Plan) -> str:
 def check_place(out: Path) -> None:
     """Before anything is read: a plan that cannot be kept was made for nothing. Raises `OrgformError`."""
     if not out.parent.is_dir():
-        there = out.parent.is_dir()
-        where = "check the folder's rights and space" if there else f"there is no folder {out.parent}: make it"
+        hint = f"there is no folder {out.parent}: make it, or name another file"
         raise OrgformError(f"the plan cannot be saved in {out}: No such file or directory", hint=hint)
 
 
@@ -132,9 +131,5 @@ def save(made: Plan, out: Path) -> None:
         if draft is not out:
             with suppress(OSError):
                 draft.unlink()
-        hint = (
-            "check the folder's rights and space, or name another file"
-            if out.parent.is_dir()
-            else f"there is no folder {out.parent}: make it, or name another file"
-        )
-        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=f"{where}, or name another file") from error
+        hint = "check the folder's rights and space, or name another file"
+        raise OrgformError(f"the plan cannot be saved in {out}: {error.strerror}", hint=hint) from error
