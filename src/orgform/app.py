@@ -112,23 +112,28 @@ def plan_by_risk(
     *,
     base: str | None = None,
     destroy: bool = False,
+    undo: str | None = None,
     listen: Listener | None = None,
     confirm: Confirm | None = None,
 ) -> Split:
-    """As `plan`, and writes it as two: `additive.plan.json`, to be applied first, and `destructive.plan.json`, each signed where
-    `ORGFORM_PLAN_KEY` is set. `into`: a folder, made where it is missing. Both files are written always, or none; raises `OrgformError`
-    where they cannot be, before anything is asked of a live system."""
+    """As `plan` (with `undo`, a run: as `plan_undo`), and writes it as two: `additive.plan.json`, to be applied first, and
+    `destructive.plan.json`, each signed where `ORGFORM_PLAN_KEY` is set. `into`: a folder, made where it is missing. Both files are
+    written always, or none; raises `OrgformError` where they cannot be, before anything is asked of a live system."""
     from orgform.folders import check_folder, write_files
     from orgform.planning.split import split
     from orgform.running import judged_now
     from orgform.signing import key_of, signed
+    from orgform.undo import plan_undo as undo_now
 
-    key = key_of(os.environ)
+    key, run = key_of(os.environ), known_run(options, undo) if undo else ""
     names = ("additive.plan.json", "destructive.plan.json")
     check_folder(into, names)
     config = load(options, load_kinds())
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        inputs, made, _ = judged_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
+        if run:
+            inputs, made, _ = undo_now(options, config, targets, ledger, run, listen)
+        else:
+            inputs, made, _ = judged_now(options, config, targets, ledger, base=base, destroy=destroy, listen=listen)
     plans = [signed(p, key) if key else p for p in (made, *split(made, inputs, load_kinds()))]
     write_files(into, {name: part.to_json().decode() for name, part in zip(names, plans[1:], strict=True)})
     return Split(plans[0], plans[1], plans[2], (into / names[0], into / names[1]))
@@ -184,7 +189,7 @@ def plan_undo(options: Options, run: str, *, listen: Listener | None = None, con
     key, run = key_of(os.environ), known_run(options, run)
     config = load(options, load_kinds())
     with opened_ledger(options, create=False) as ledger, opened_targets(options, config, ledger, confirm) as targets:
-        made = undo_now(options, config, targets, ledger, run, listen)[0]
+        made = undo_now(options, config, targets, ledger, run, listen)[1]
     return signed(made, key) if key else made
 
 
@@ -209,7 +214,7 @@ def undo(
         opened_targets(options, config, ledger, confirm, run=own) as targets,
         ledger.lock([t.key for t in targets.values()], actor()) as lock,
     ):
-        made, snapshot = undo_now(options, config, targets, ledger, run, listen)
+        _, made, snapshot = undo_now(options, config, targets, ledger, run, listen)
         refuse(made)
         check_writable(made, targets)
         if approve and made.changes and not approve(made):

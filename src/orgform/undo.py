@@ -46,8 +46,9 @@ NEW_ID = "its id: the platform gives it a new one"
 
 def plan_undo(
     options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, run: str, listen: Listener | None = None
-) -> tuple[Plan, Snapshot]:
-    """The plan that takes a run back, `run` its name or the beginning of it. A refusing guard is in `plan.refused`, not raised.
+) -> tuple[PlanInputs, Plan, Snapshot]:
+    """The plan that takes a run back, with what it was made from. `run`: its name or the beginning of it. A refusing guard is in
+    `plan.refused`, not raised.
 
     Raises `LedgerError` for a run that is not known, `OrgformError` for one that still runs or was of another live system.
     """
@@ -68,7 +69,8 @@ def plan_undo(
     for name in sorted({c.change.target for c in recorded} & snapshot.failed.keys()):
         raise _not_read(about, name, snapshot.failed[name])
     inverse, inputs = _inverse(options, config, targets, ledger, snapshot, steps, later, kinds)
-    made = make_plan(replace(inputs, base_info=PlanBase(FROM_RUN + about.run, _revision(targets, ledger))), kinds)
+    inputs = replace(inputs, base_info=PlanBase(FROM_RUN + about.run, _revision(targets, ledger)))
+    made = make_plan(inputs, kinds)
     left = _attributed(_in_sight(inverse.left.values(), options.only), about.run, later, targets)
     undoes = Undoes(
         about.run,
@@ -80,7 +82,7 @@ def plan_undo(
         not_done=inverse.not_done + len(recorded) - len(steps),
         by_hand=sum(c.status == MANUAL for c in everything),
     )
-    return _told(made, inverse, undoes, _base(targets, ledger), snapshot.live, kinds), snapshot
+    return inputs, _told(made, inverse, undoes, _base(targets, ledger), snapshot.live, kinds), snapshot
 
 
 def _not_read(about: RunInfo, name: str, why: str) -> OrgformError:

@@ -13,7 +13,7 @@ from orgform.kinds import schema_folder
 from orgform.ledger import open_ledger
 from orgform.model import Address, Change, Outcome, Plan, PlanBase, PlanTarget
 from tests.cli.process import Terminal, run
-from tests.undo.company import OWNERS, Company
+from tests.undo.company import OWNERS, Company, did
 
 PLAN_SCHEMA = json.loads((schema_folder() / "plan.schema.json").read_bytes())
 CAROL = {"carol@acme.com": {"name": "Carol Wu"}}
@@ -129,6 +129,33 @@ class TestUndo:
         refused = run("undo", last, "-C", company.folder, "--yes", "--format", "json")
         assert (refused.returncode, json.loads(refused.stdout)["guards"][0]["guard"]) == (4, "deletes")
         assert "group/g0" in company.live()
+
+    def test_in_two_parts(self, company: Company) -> None:
+        """What takes something away is a plan of its own, for somebody to approve; together they take back what the whole would."""
+        before = {"members": {**OWNERS, **CAROL}, "groups": {"support": {"members": ["carol@acme.com"]}}}
+        company.apply(**before)
+        live, base = company.live(), company.base()
+        members = {**OWNERS, "bob@acme.com": {"name": "Robert", "role": "admin"}, "dave@acme.com": {"name": "Dave Poe"}}
+        last = company.apply(members=members, groups={"support": {"members": ["dave@acme.com"]}}, workspaces={"x": {"name": "X"}})
+        into, words = company.folder / "parts", ("-C", company.folder, "--allow", "deletes:*", "--allow-destroy", "*")
+        split = run("undo", last, *words, "--split-by-risk", into, "-o", company.folder / "whole.json")
+        assert split.returncode == 0, split.stderr
+        assert "Taken back (" in split.stdout
+        whole, additive, destructive = (Plan.from_json(p.read_bytes()) for p in (company.folder / "whole.json", *sorted(into.iterdir())))
+        assert sorted(c.address for c in (*additive.changes, *destructive.changes)) == sorted(c.address for c in whole.changes)
+        assert did(additive) == [("create", "member/carol@acme.com"), ("update", "member/bob@acme.com")]
+        assert did(destructive) == [("delete", "member/dave@acme.com"), ("delete", "workspace/x"), ("update", "group/support")]
+        assert all(p.undoes and p.undoes.run == last for p in (whole, additive, destructive))
+        assert f"Saved 2 additive changes in {into}/additive.plan.json: `orgform apply" in split.stderr
+        early = run("apply", into / "destructive.plan.json", "-C", company.folder)
+        assert (early.returncode, "apply the additive plan first" in " ".join(early.stdout.split())) == (6, True), early.stdout
+        for part in ("additive", "destructive"):
+            done = run("apply", into / f"{part}.plan.json", "-C", company.folder)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stderr.endswith(REVERT)
+        assert (company.live(), company.base()) == (live, base)
+        assert [r["undoes"] for r in history(company.folder)[:3]] == [last] * 3
+        assert company.apply(**before) == "", "nothing is left to do"
 
     def test_a_run_that_nobody_knows(self, company: Company) -> None:
         """That is said before anything else that may be wrong: without a run there is nothing to undo."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgform.cli.commands.apply import CODES, Approval
-from orgform.cli.commands.plan import check_place, refusal, save
+from orgform.cli.commands.plan import check_place, refusal, save, tell_parts
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
@@ -34,8 +34,15 @@ EXAMPLES = examples(
     metavar="FILE",
     help="Save the plan and change nothing; `orgform apply FILE` applies it.",
 )
+@click.option(
+    "--split-by-risk",
+    "into",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Save it as two plans: DIR/additive.plan.json, to be applied first, and DIR/destructive.plan.json.",
+)
 @common(*CONFIG, "only", *LIVE, "allow", "allow-destroy", *SCREEN, formats=("text", "json", "markdown", "html", "github"))
-def command(run: str, yes: bool, out: Path | None, **values: Any) -> int:
+def command(run: str, yes: bool, out: Path | None, into: Path | None, **values: Any) -> int:
     """Take back what RUN did, as far as it is still so: `orgform history` lists the runs. An undo can be undone itself.
 
     What somebody changed since is shown and left alone, unless --allow changed-since:ADDRESS_GLOB names it. What can be brought back
@@ -50,7 +57,8 @@ def command(run: str, yes: bool, out: Path | None, **values: Any) -> int:
     run = app.known_run(chosen(values), run)
     if out:
         check_place(out)
-        return _saved(paper, run, out, values)
+    if out or into:
+        return _saved(paper, run, out, into, values)
     if paper.format == "html":
         raise UsageError("html is a form of a plan only", hint="`orgform undo RUN -o plan.json --format html` shows the plan and saves it")
     if not yes and not paper.interactive:
@@ -61,17 +69,25 @@ def command(run: str, yes: bool, out: Path | None, **values: Any) -> int:
     return _undone(paper, run, yes, values)
 
 
-def _saved(paper: Screen, run: str, out: Path, values: dict[str, Any]) -> int:
+def _saved(paper: Screen, run: str, out: Path | None, into: Path | None, values: dict[str, Any]) -> int:
     from orgform import app
     from orgform.cli import show
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch
 
+    options, parts = chosen(values), None
     with Watch(paper) as watch:
-        made = app.plan_undo(chosen(values), run, listen=watch, confirm=secret_question(paper, watch))
-    save(made, out)
+        confirm = secret_question(paper, watch)
+        if into:
+            parts = app.plan_by_risk(options, into, undo=run, listen=watch, confirm=confirm)
+        made = parts.whole if parts else app.plan_undo(options, run, listen=watch, confirm=confirm)
+    if out:
+        save(made, out)
     show.plan(paper, made, words=naming(values))
-    paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
+    if out:
+        paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
+    if parts:
+        tell_parts(paper, parts)
     if made.refused:
         paper.note(refusal(made))
         return EXIT_GUARD_REFUSED
