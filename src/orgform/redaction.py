@@ -62,4 +62,5 @@ def keep_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """`text` without any secret that this process has read, and without any token of an orgform server."""
-    return _TOKEN.sub(rf"\1{MASK}", _KNOWN.clean(text))
+    cleaned = _KNOWN.clean(text) if text else text
+    return _TOKEN.sub(rf"\1{MASK}", cleaned) if "_" in cleaned else cleaned

@@ -43,4 +43,4 @@ def without_password(url: str) -> str:
 
 def mask_passwords(text: str) -> str:
     """Running text with the passwords of all URLs in it masked."""
-    return _PASSWORD_IN_TEXT.sub(r"\1:***@", text)
+    return _PASSWORD_IN_TEXT.sub(r"\1:***@", text) if "://" in text else text

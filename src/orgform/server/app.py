@@ -47,15 +47,16 @@ def create_app(
     door = Door(identify or default_caller, inline=inline, largest_body=largest_body)
     collection: dict[str, Handler] = {"GET": service.list_resources, "POST": service.create_resource}
     single: dict[str, Handler] = {"GET": service.get_resource, "PATCH": service.update_resource, "DELETE": service.delete_resource}
+    # Tried in this order: what is asked most comes first.
     routes = [
-        *public,
-        door.route(openapi.PATH, {"GET": openapi.Description(kinds).answer}, public=True),
         door.route("/v1/whoami", {"GET": whoami(store)}),
         door.route("/v1/batch", {"POST": service.batch}),
         door.route("/v1/audit-events", {"GET": service.list_audit_events}),
-        *verification_routes(door, Verification(store, service.shapes, resolver or Resolver())),
         door.route("/v1/{collection}", collection),
+        *verification_routes(door, Verification(store, service.shapes, resolver or Resolver())),
         door.route("/v1/{collection}/{key:path}", single),
+        door.route(openapi.PATH, {"GET": openapi.Description(kinds).answer}, public=True),
+        *public,
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_routed})
     app.router.redirect_slashes = False

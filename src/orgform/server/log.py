@@ -72,8 +72,11 @@ def path_text(path: str) -> str:
     """A path as it came, percent-encoded; decoded where something in it had to be masked."""
     shown = path
     for _ in range(_ENCODINGS):
-        if redact(shown) != shown:
-            return redact(shown)[:_LONGEST_PATH]
+        masked = redact(shown)
+        if masked != shown:
+            return masked[:_LONGEST_PATH]
+        if "%" not in shown:
+            break
         shown = unquote(shown)
     return path[:_LONGEST_PATH]
 
