@@ -14,6 +14,7 @@ from typing import Any
 
 from orgform.codec import Struct, decode
 from orgform.errors import OrgformError
+from orgform.installed import offers
 from orgform.model import Address, Attributes, address_of, kind_of, parts_of
 
 ENTRY_POINT_GROUP = "orgform.kinds"
@@ -285,9 +286,7 @@ def schema_folder() -> Path:
 
 
 def _plugin_kinds() -> Iterator[Kind]:
-    from importlib.metadata import entry_points
-
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
+    for point in sorted(offers(ENTRY_POINT_GROUP), key=lambda p: p.name):
         folder = importlib_resources.files(point.value)
         for item in sorted(folder.iterdir(), key=lambda i: i.name):
             if item.name.endswith(".json"):
