@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from orgform.codec import replace
+from orgform.codec import replace, to_builtins
 from orgform.kinds import Kind
-from orgform.model import FieldChange, Plan, PlanTarget
+from orgform.model import Address, FieldChange, Move, Plan, PlanTarget
 from orgform.planning.hands import possible
 from orgform.providers.base import Capabilities, Guide, KindCapability
+from orgform.render.steps import waiting
 from tests.planning.worlds import KINDS, change, plan, steps, target
 
 States = dict[str, dict[str, Any]]
@@ -46,6 +47,27 @@ def test_a_name_that_the_api_changes_gives_no_role() -> None:
     assert not made.refused
     assert steps(made) == [f"update {BEN}"]
     assert [str(w.change.address) for w in made.waiting] == [ANN]
+
+
+def test_what_people_rename_is_changed_by_the_api_afterwards() -> None:
+    """The API would be sent after a name that is not there yet, and the ledger would take the rename for done."""
+    can = KindCapability(update="manual", fields={"settings": "api"})
+    states = {
+        name: {"name": "Shop", "settings": {"timezone": zone}}
+        for name, zone in (("workspace/old", "UTC"), ("workspace/new", "Europe/Berlin"))
+    }
+    old, new = ({name: states[name]} for name in ("workspace/old", "workspace/new"))
+    move = Move(Address("workspace/old"), Address("workspace/new"))
+    made = plan(new, old, old, state=target(capabilities=Capabilities(kinds={"workspace": can})), moved=(move,))
+    assert (made.changes, made.ledger.moved) == ((), ())
+    [held] = made.waiting
+    assert (held.change.moved_from, held.waits_for, held.change.after) == (
+        None,
+        ("workspace/new",),
+        {"settings": {"timezone": "Europe/Berlin"}},
+    )
+    assert [(s.action, s.because) for s in made.manual_steps] == [("update", ("renamed from workspace/old",))]
+    assert waiting(to_builtins(made))[0].lines == ["update workspace/new: after its own step"]
 
 
 def left_out(new: States, old: States, *, by_hand: str = "", away: str = "member") -> Plan:

@@ -77,7 +77,7 @@ def parted(
     if not unread and all(d.hand is None for d in divided):
         return Parted(tuple(ordered))
     waits = _waits(ordered, kinds)
-    unopened = _unopened(ordered, divided, kinds)
+    unopened = _unopened(ordered, divided, kinds) | _unnamed(divided)
     held = _held(divided, waits, {*unopened, *unread})
     away = _away(waits, unread)
     changes, waiting, steps, patch = [], [], [], {}
@@ -94,7 +94,7 @@ def parted(
                 patch[division.api.address] = division.api.after or {}
         if division.hand:
             first = tuple(ordered[i].address for i in sorted(waits[index]) if divided[i].api or divided[i].hand)
-            own = (division.api.address,) if division.api and division.api.action == "create" else ()
+            own = (division.api.address,) if division.api and (division.api.action == "create" or division.api.moved_from) else ()
             words = Words(kinds, targets[division.hand.target], called, " --destroy" if destroy else "")
             step = _step(division.hand, words, (*first, *own), again=division.hand.address in ran_out)
             steps.append(step)
@@ -107,14 +107,15 @@ def _divided(change: Change, kind: Kind, target: TargetState) -> Divided:
         own = [n for n in _names(change) if change.action == "update" and can.fields.get(n) == "api"]
         if not own:
             return Divided(hand=change)
-        return Divided(_restricted(change, own.__contains__), _restricted(change, lambda n: n not in own))
+        # Who enters the values gives the new name, too: by that one the API finds it afterwards.
+        return Divided(_restricted(replace(change, moved_from=None), own.__contains__), _restricted(change, lambda n: n not in own))
     if change.action == "delete":
         return Divided(change)
     hand = {n for n in _names(change) if can.field(n, change.action) in BY_HAND}
     if not hand:
         return Divided(change)
     api = _restricted(change, lambda n: n not in hand)
-    rest = _restricted(change, hand.__contains__)
+    rest = _restricted(replace(change, moved_from=None), hand.__contains__)
     if rest and change.action == "create":  # what is created first is updated then
         fields = tuple(FieldChange(name, change.origin) for name in _names(rest))
         rest = replace(rest, action="update", before=dict.fromkeys(rest.after or {}), fields=fields)
@@ -151,6 +152,11 @@ def _unopened(ordered: Sequence[Change], divided: Sequence[Divided], kinds: Kind
     by_people = {c.address for c, d in zip(ordered, divided, strict=True) if d.api and d.hand and _decides(d.hand, kinds.of(c.address))}
     needs = ((i, by_people.intersection(c.needs)) for i, c in enumerate(ordered) if kinds.of(c.address).access)
     return {index: found for index, found in needs if found}
+
+
+def _unnamed(divided: Sequence[Divided]) -> dict[int, set[Address]]:
+    """What an API does to something that people rename first."""
+    return {index: {d.hand.address} for index, d in enumerate(divided) if d.api and d.hand and d.hand.moved_from}
 
 
 def _decides(change: Change, kind: Kind) -> bool:

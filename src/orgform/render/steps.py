@@ -111,7 +111,9 @@ def _held(names: Sequence[str], lines: list[str]) -> Held:
 def _waits(waiting: Doc) -> str:
     change = waiting.get("change") or {}
     word = "needs" if waiting.get("left_out") else "after"
-    return f"{change.get('action', '')} {clean(change.get('address', ''))}: {word} {listing(map(clean, waiting.get('waits_for') or ()))}"
+    own = str(change.get("address", ""))
+    needs = ["its own step" if a == own else clean(a) for a in map(str, waiting.get("waits_for") or ())]
+    return f"{change.get('action', '')} {clean(own)}: {word} {listing(needs)}"
 
 
 def attested(doc: Doc) -> list[str]:

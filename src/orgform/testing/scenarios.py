@@ -15,7 +15,7 @@ expected.yaml anew. What is to be done by hand is done as the steps say, until n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from orgform.model import (
     Config,
     Live,
     ManualStep,
+    Move,
     Outcome,
     Plan,
     PlanBase,
@@ -244,7 +245,7 @@ def _converges(scenario: Scenario, config: Config, provider: FakeProvider, plan:
     again = scenario.plan(config, provider, base)
     while plan.manual_steps:
         for step in plan.manual_steps:
-            _do_by_hand(step, provider)
+            _do_by_hand(step, provider, config.moved)
         plan = scenario.plan(config, provider, base)
         base = _applied(scenario, provider, plan, base)
         again = scenario.plan(config, provider, base)
@@ -260,8 +261,11 @@ def _converges(scenario: Scenario, config: Config, provider: FakeProvider, plan:
     assert not left, "after apply the plan is not empty:\n" + encode_pretty(left).decode()
 
 
-def _do_by_hand(step: ManualStep, provider: FakeProvider) -> None:
+def _do_by_hand(step: ManualStep, provider: FakeProvider, moved: Iterable[Move]) -> None:
     """Exactly what the step says."""
+    renames = {m.from_: m.to for m in moved if m.to == step.address and m.from_ in provider.resources}
+    if renames and step.action == "update":
+        provider.resources = relabel(provider.resources, renames, provider.kinds)
     if step.after is None:
         provider.drop(step.address)
         return
