@@ -77,7 +77,9 @@ def parted(
     if not unread and all(d.hand is None for d in divided):
         return Parted(tuple(ordered))
     waits = _waits(ordered, kinds)
-    unopened = _unopened(ordered, divided, kinds) | _unnamed(divided)
+    unopened = _unopened(ordered, divided, kinds)
+    for index, renamed in _unnamed(divided).items():
+        unopened[index] = {*unopened.get(index, ()), renamed}
     held = _held(divided, waits, {*unopened, *unread})
     away = _away(waits, unread)
     changes, waiting, steps, patch = [], [], [], {}
@@ -154,9 +156,9 @@ def _unopened(ordered: Sequence[Change], divided: Sequence[Divided], kinds: Kind
     return {index: found for index, found in needs if found}
 
 
-def _unnamed(divided: Sequence[Divided]) -> dict[int, set[Address]]:
+def _unnamed(divided: Sequence[Divided]) -> dict[int, Address]:
     """What an API does to something that people rename first."""
-    return {index: {d.hand.address} for index, d in enumerate(divided) if d.api and d.hand and d.hand.moved_from}
+    return {index: d.hand.address for index, d in enumerate(divided) if d.api and d.hand and d.hand.moved_from}
 
 
 def _decides(change: Change, kind: Kind) -> bool:
