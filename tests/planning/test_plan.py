@@ -56,6 +56,49 @@ def test_what_is_left_alone_and_goes_with_what_is_deleted_is_told() -> None:
     assert "membership/x/a@acme.com goes with it, which the config does not have" in delete.because
 
 
+def test_what_names_another_one_that_goes_too_goes_first_though_nobody_manages_by_what() -> None:
+    role: dict[str, Any] = {"scope": "workspace"}
+    made = plan(
+        {}, {"role/high": role, "role/low": {**role, "extends": "high", "permissions": ["p"]}}, {"role/high": role, "role/low": role}
+    )
+    assert [(c.address, c.before) for c in made.changes] == [("role/low", {**role, "extends": "high"}), ("role/high", role)]
+    assert made.changes[0].precondition == fingerprint({**role, "extends": "high"})
+
+
+RENAMED = "ORG513"
+WEST: dict[str, Any] = {"name": "West", "labels": {"a": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"workspace/west": WEST}, {"workspace/occident": {"name": "West"}}),
+        ({"member/ann@acme.com": {"name": "Ann Lee"}}, {"member/ann.lee@acme.com": {"name": "Ann Lee", "role": "admin"}}),
+        ({"group/g": {"members": ["a@acme.com"]}}, {"group/h": {"members": ["a@acme.com"]}}),
+        ({X: {}, "tag/x/a": {"name": "VIP"}}, {X: {}, "tag/x/b": {"name": "VIP"}}),
+    ],
+)
+def test_what_looks_like_a_rename_is_told(old: dict[str, Any], new: dict[str, Any]) -> None:
+    (told,) = (d for d in plan(new, old, old).diagnostics if d.code == RENAMED)
+    gone, come = (old.keys() - new.keys()).pop(), (new.keys() - old.keys()).pop()
+    assert (told.severity, told.address) == ("warning", come)
+    assert f"`moved: [{{from: {gone}, to: {come}}}]`" in told.detail
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"workspace/west": WEST}, {"workspace/occident": {"name": "Occident"}}),
+        ({"workspace/west": WEST}, {"workspace/a": {"name": "West"}, "workspace/b": {"name": "West"}}),
+        ({"workspace/west": WEST, "tag/west/a": {"name": "VIP"}}, {"workspace/east": {"name": "East"}, "tag/east/a": {"name": "VIP"}}),
+        ({"group/g": {"members": []}}, {"group/h": {"members": []}}),
+        ({X: {}, "inbox/x/a": {"name": "VIP"}}, {X: {}, "tag/x/a": {"name": "VIP"}}),
+    ],
+)
+def test_what_looks_like_none_is_none(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert [d for d in plan(new, old, old).diagnostics if d.code == RENAMED] == []
+
+
 def test_label_and_source_are_for_people() -> None:
     wanted = Desired({"name": "New"}, source=Source("a/b.yaml", 3, 5))
     change = only_change({X: wanted}, {X: {"name": "Old"}}, {})

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from orgform.codec import replace
+from orgform.codec import encode, replace
 from orgform.diagnostics import Diagnostic
-from orgform.kinds import Kinds
-from orgform.model import Address, Change, Cost, Estimate, Observed, Window, kind_of
+from orgform.kinds import Kind, Kinds
+from orgform.model import Address, Change, Cost, Estimate, Observed, Window, kind_of, parts_of
 from orgform.planning.scope import PlanInputs, Scope, TargetState
 
 
@@ -52,6 +52,34 @@ def _named(address: Address, attribute: str, referent: Address, scope: Scope) ->
         source=want.source if want else None,
         address=address,
     )
+
+
+def perhaps_renamed(changes: Sequence[Change], scope: Scope, kinds: Kinds) -> Iterator[Diagnostic]:
+    """Something goes and something like it comes under another key: as a rename it would keep everything, as it is nothing is kept."""
+    alike: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        kind = kinds.of(change.address)
+        if change.action != "update" and kind.key and not kind.key.references and (looks := _looks(change, kind)):
+            alike.setdefault((kind.name, *parts_of(change.address)[:-1], looks), []).append(change)
+    for pair in alike.values():
+        if [c.action for c in sorted(pair, key=lambda c: c.action)] == ["create", "delete"]:
+            new, old = sorted(pair, key=lambda c: c.action)
+            want = scope.desired.get(new.address)
+            yield Diagnostic(
+                "warning",
+                "ORG513",
+                f"{old.address} is to be deleted and {new.address} created, which looks like it: what only the old one has would be lost",
+                f"if it is the same under another key, write `moved: [{{from: {old.address}, to: {new.address}}}]`: a rename keeps it",
+                source=want.source if want else None,
+                address=new.address,
+            )
+
+
+def _looks(change: Change, kind: Kind) -> str:
+    """By what people would take two of a kind for one: what they are called, else who is in them. Empty: by nothing."""
+    own = change.before or change.after or {}
+    called = own.get(kind.label) if kind.label else None
+    return str(called) if called else encode(own).decode() if any(own.get(path[0]) for path in kind.sets) else ""
 
 
 def costs(changes: Sequence[Change], kinds: Kinds) -> tuple[Cost, ...]:

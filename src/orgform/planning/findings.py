@@ -6,7 +6,7 @@ Invariant: each address ends in one place. What becomes a change here is not in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from orgform.codec import replace
 from orgform.diagnostics import Diagnostic
@@ -197,7 +197,7 @@ class Findings:
 
     def chosen(self) -> list[Change]:
         """The changes that `--only` chooses and what they cannot be without."""
-        changes = self.changes
+        changes = self._naming(self.changes)
         if self.inputs.only:
             picked = {i for i, c in enumerate(changes) if self.in_sight(c.address)}
             pulled = needed(picked, changes, self.kinds)
@@ -206,6 +206,19 @@ class Findings:
             self.diagnostics.extend(_nothing_named(glob) for glob in self.inputs.only if not self._names_anything(glob))
         notes = self._swept_away(changes)
         return [replace(c, because=(*c.because, *notes[c.address])) if c.address in notes else c for c in changes]
+
+    def _naming(self, changes: Sequence[Change]) -> list[Change]:
+        """Deletes that name each other, with the attribute by which they do so, also where nobody manages it: what names goes first."""
+        going = {c.address for c in changes if c.action == "delete"}
+        return [self._with_references(c, going) if c.address in going else c for c in changes] if going else list(changes)
+
+    def _with_references(self, change: Change, going: Collection[Address]) -> Change:
+        own, known = self.scope.live[change.address].attributes, change.before or {}
+        named = {ref.path[0] for ref, referent in self.kinds.attribute_references(change.address, own) if referent in going}
+        if named <= known.keys():
+            return change
+        before = {**known, **{name: own[name] for name in sorted(named)}}
+        return replace(change, before=before, precondition=fingerprint(before))
 
     def _swept_away(self, changes: Sequence[Change]) -> dict[Address, list[str]]:
         """What nobody declared and goes with something that is deleted: it is said, since no change of its own shows it."""

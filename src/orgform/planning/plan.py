@@ -30,7 +30,7 @@ from orgform.planning.access import AccessChange, unread_roles
 from orgform.planning.admins import Admins, SignIn, ends_soon, warnings
 from orgform.planning.diff import fingerprint, project
 from orgform.planning.effect import Effect, effects, shrinks, value_at
-from orgform.planning.extras import costs, estimate, notable, still_named
+from orgform.planning.extras import costs, estimate, notable, perhaps_renamed, still_named
 from orgform.planning.findings import BELIEVABLY_LOST, Findings
 from orgform.planning.guards import Facts, judge
 from orgform.planning.hands import Parted, parted
@@ -50,7 +50,8 @@ def make_plan(inputs: PlanInputs, kinds: Kinds) -> Plan:
     judged, everything = _in_order(findings.chosen(), inputs, scope, kinds)
     parts = _parted(everything, findings, inputs, scope, kinds)
     unmanaged = [a for a in findings.unmanaged if findings.in_sight(a)]
-    found = (*findings.diagnostics, *still_named(parts.changes, scope, kinds), *judged.warnings())
+    told = (*still_named(parts.changes, scope, kinds), *perhaps_renamed(everything, scope, kinds))
+    found = (*findings.diagnostics, *told, *judged.warnings())
     return Plan(
         tool_version=inputs.tool_version,
         config_digest=inputs.config_digest,
