@@ -15,7 +15,7 @@ from orgform.codec import Struct, replace
 from orgform.errors import OrgformError, ProviderError, ReadFailed, UsageError
 from orgform.kinds import Kinds
 from orgform.ledger import Ledger
-from orgform.model import Address, Attributes, Attribution, Config, Live, TargetConfig, kind_of, parts_of
+from orgform.model import Address, Attributes, Attribution, Base, Config, Live, TargetConfig, kind_of, parts_of
 from orgform.providers import find_spec
 from orgform.providers.base import Challenge, Event, Operation, Provider, ProviderSpec, ReadResult, Result, RoleNames, TargetContext
 from orgform.secrets import check_origin, redact, resolve, shown_without_secrets
@@ -85,7 +85,7 @@ def open_targets(config: Config, names: Collection[str], opening: Opening) -> It
             except ProviderError as error:
                 if len(chosen) == 1:
                     raise
-                opened.failed[name] = error.message
+                opened.failed[name] = _said(error, name)
                 continue
             stack.callback(target.provider.close)
             opened[name] = target
@@ -120,12 +120,17 @@ def read_targets(targets: Mapping[str, OpenTarget], kinds: Collection[str] | Non
         except ReadFailed as error:
             if len(targets) + len(failed) == 1:
                 raise
-            failed[name] = error.message  # and what was read of it before counts for nothing: a part of a system is none
+            failed[name] = _said(error, name)  # and what was read of it before counts for nothing: a part of a system is none
             continue
         live.update(own)
     if len(failed) > 1 and failed.keys() >= targets.keys():
         raise ReadFailed("; ".join(f"{name}: {why}" for name, why in sorted(failed.items())))
     return Snapshot(live, problems, failed)
+
+
+def _said(error: ProviderError, name: str) -> str:
+    """What went wrong and what to do, for a sentence that names the target already."""
+    return error.message.removeprefix(f"target {name}: ") + (f" ({error.hint})" if error.hint else "")
 
 
 def _readable(target: OpenTarget, kinds: Collection[str] | None) -> list[str]:
@@ -138,53 +143,66 @@ def _open(config: Config, target: TargetConfig, opening: Opening) -> OpenTarget:
     spec = find_spec(target.provider)
     if spec is None:
         raise OrgformError(f"the provider {target.provider!r} of target {target.name!r} is not installed")
-    origin = spec.origin(target.options)
-
-    def secret(option: str) -> str:
-        name, _, key = option.partition(".")
-        reference = str(target.options[name][key] if key else target.options[name])
-        check_origin(
-            target=target.name,
-            origin=origin or "",
-            reference=reference,
-            folder=opening.folder,
-            ledger=opening.ledger,
-            allow_target=opening.allow_target,
-            environ=os.environ,
-            confirm=opening.confirm,
-        )
-        return resolve(reference, opening.folder, os.environ)
-
-    def labels(system: str) -> dict[Address, str]:
-        base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
-        known = _labels(((a, b.attributes) for a, b in (base or {}).items()), opening.kinds)
-        wanted = _labels(((a, d.attributes) for a, d in config.desired.items()), opening.kinds)
-        # A key that is gone from the config gives its name to the one that has it now: platforms know names, and no keys.
-        taken = {_named(a, label) for a, label in wanted.items()}
-        return {a: label for a, label in known.items() if _named(a, label) not in taken} | wanted
-
-    def known(system: str) -> frozenset[Address]:
-        base, _ = opening.ledger.base(_ledger_key(system, origin, opening))
-        return frozenset((*config.desired, *(base or ())))
-
+    asked = _Asked(config, target, spec.origin(target.options), opening)
     with shown_without_secrets():
         context = TargetContext(
             name=target.name,
             options=target.options,
             folder=opening.folder,
             kinds=opening.kinds,
-            secret=secret,
+            secret=asked.secret,
             max_wait=opening.max_wait,
             run=opening.run,
             reserve=opening.reserve,
             roles=RoleNames(spec.roles, target.roles, spec.name),
-            labels=labels,
-            known=known,
+            labels=asked.labels,
+            known=asked.known,
             cache=opening.cache,
         )
         provider = _Discreet(spec.open(context))
     claimed = frozenset(kind for kind, name in config.claims.items() if name == target.name)
-    return OpenTarget(target, spec, provider, claimed, _ledger_key(provider.system, origin, opening))
+    return OpenTarget(target, spec, provider, claimed, asked.key(provider.system))
+
+
+class _Asked:
+    """What a provider may ask for: its secrets, and what the config and the ledger have of a system."""
+
+    def __init__(self, config: Config, target: TargetConfig, origin: str | None, opening: Opening) -> None:
+        self._config, self._target, self._origin, self._opening = config, target, origin, opening
+
+    def secret(self, option: str) -> str:
+        """`option`: its name, or `headers.NAME`."""
+        name, _, key = option.partition(".")
+        written = self._target.options[name]
+        reference = str(written[key] if key else written)
+        check_origin(
+            target=self._target.name,
+            origin=self._origin or "",
+            reference=reference,
+            folder=self._opening.folder,
+            ledger=self._opening.ledger,
+            allow_target=self._opening.allow_target,
+            environ=os.environ,
+            confirm=self._opening.confirm,
+        )
+        return resolve(reference, self._opening.folder, os.environ)
+
+    def labels(self, system: str) -> dict[Address, str]:
+        known = _labels(((a, b.attributes) for a, b in self._base(system).items()), self._opening.kinds)
+        wanted = _labels(((a, d.attributes) for a, d in self._config.desired.items()), self._opening.kinds)
+        # A key that is gone from the config gives its name to the one that has it now: platforms know names, and no keys.
+        taken = {_named(a, label) for a, label in wanted.items()}
+        return {a: label for a, label in known.items() if _named(a, label) not in taken} | wanted
+
+    def known(self, system: str) -> frozenset[Address]:
+        return frozenset((*self._config.desired, *self._base(system)))
+
+    def key(self, system: str) -> str:
+        """Of a system in the ledger."""
+        return _ledger_key(system, self._origin, self._opening)
+
+    def _base(self, system: str) -> Mapping[Address, Base]:
+        return self._opening.ledger.base(self.key(system))[0] or {}
 
 
 def _labels(resources: Iterable[tuple[Address, Attributes]], kinds: Kinds) -> dict[Address, str]:

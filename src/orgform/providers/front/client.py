@@ -142,5 +142,6 @@ def opened(session: Session, context: TargetContext, capabilities: Capabilities,
     except HttpError as error:
         session.close()
         hint = "make a token in Front: Settings > Developers > API tokens" if error.status in (401, _FORBIDDEN) else error.hint
-        raise ReadFailed(f"target {context.name}: {url} does not say whose the token is: {error.message}", hint=hint) from error
+        what = "" if error.status is None else f"{url} does not say whose the token is: "
+        raise ReadFailed(f"target {context.name}: {what}{error.message}", hint=hint) from error
     return Front(session, context, capabilities, f"{url}#{company.id}")

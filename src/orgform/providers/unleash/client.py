@@ -138,5 +138,6 @@ def open_unleash(context: TargetContext) -> Provider:
     except HttpError as error:
         session.close()
         hint = _HOW if error.status in (401, _FORBIDDEN) else error.hint
-        raise ReadFailed(f"target {context.name}: {url} does not say whose the token is: {error.message}", hint=hint) from error
+        what = "" if error.status is None else f"{url} does not say whose the token is: "
+        raise ReadFailed(f"target {context.name}: {what}{error.message}", hint=hint) from error
     return Unleash(session, me, context, spec.capabilities, url)

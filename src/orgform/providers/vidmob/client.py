@@ -164,7 +164,8 @@ def open_vidmob(context: TargetContext) -> VidMob:
     except HttpError as error:
         session.close()
         hint = "make a key in VidMob: Admin Settings -> API keys" if error.status in (401, 403) else error.hint
-        raise ReadFailed(f"target {context.name}: {url} does not say whose the key is: {error.message}", hint=hint) from error
+        what = "" if error.status is None else f"{url} does not say whose the key is: "
+        raise ReadFailed(f"target {context.name}: {what}{error.message}", hint=hint) from error
     return VidMob(session, context, _narrowed(context.options), url, organization)
 
 
