@@ -19,8 +19,9 @@ from orgform.options import Listener, Options, Progress
 from orgform.providers.base import RoleNames
 
 if TYPE_CHECKING:
+    from orgform.attested import Believed
     from orgform.ledger import Ledger
-    from orgform.planning import PlanInputs
+    from orgform.planning import PlanInputs, TargetState
     from orgform.providers.base import Event
     from orgform.targets import OpenTarget, Snapshot
 
@@ -123,44 +124,18 @@ def inputs_of(
     keep: bool = True,
 ) -> PlanInputs:
     """`keep`: what the read says of words that people gave stays said; a plan on another base (a pull request's) keeps nothing."""
-    from orgform.attested import believed
-    from orgform.planning import PlanInputs, TargetState
+    from orgform.planning import PlanInputs
 
     judged_by = today(options)
-    word = believed(
-        snapshot.live,
-        targets,
-        ledger,
-        judged_by.isoformat(),
-        load_kinds(),
-        wanted=() if destroy else config.desired,
-        moved=config.moved,
-        unread=snapshot.problems | {name: targets[name].kinds for name in snapshot.failed if name in targets},
-    )
+    word = _believed(options, config, targets, ledger, snapshot, destroy=destroy)
     if keep:
         keep_seen(options, ledger, word.seen)
-    states = {
-        name: TargetState(
-            provider=t.config.provider,
-            system=t.provider.system,
-            kinds=t.kinds,
-            problems=snapshot.problems[name],
-            capabilities=t.provider.capabilities,
-            own_member=t.provider.own_member(),
-            based=name in known.targets,
-            instance=_instance(t, options),
-            title=t.spec.title or t.config.provider,
-            roles=_role_names(t),
-        )
-        for name, t in targets.items()
-        if name not in snapshot.failed
-    }
     return PlanInputs(
         desired=config.desired,
         base=known.base,
         base_info=known.info,
         live=word.live,
-        targets=states,
+        targets={n: _state(n, t, options, snapshot, known) for n, t in targets.items() if n not in snapshot.failed},
         policy=config.policy,
         moved=config.moved,
         moved_done=frozenset(pair for t in targets.values() for pair in ledger.moved(t.key)),
@@ -179,6 +154,41 @@ def inputs_of(
         attested=word.words,
         failed={name: PlanTarget(config.targets[name].provider, False, problem=why) for name, why in snapshot.failed.items()},
         left_out={kind: name for kind, name in config.claims.items() if name in snapshot.failed},
+    )
+
+
+def _believed(
+    options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, snapshot: Snapshot, *, destroy: bool
+) -> Believed:
+    """What was read, with what people attested."""
+    from orgform.attested import believed
+
+    return believed(
+        snapshot.live,
+        targets,
+        ledger,
+        today(options).isoformat(),
+        load_kinds(),
+        wanted=() if destroy else config.desired,
+        moved=config.moved,
+        unread=snapshot.problems | {name: targets[name].kinds for name in snapshot.failed if name in targets},
+    )
+
+
+def _state(name: str, target: OpenTarget, options: Options, snapshot: Snapshot, known: Known) -> TargetState:
+    from orgform.planning import TargetState
+
+    return TargetState(
+        provider=target.config.provider,
+        system=target.provider.system,
+        kinds=target.kinds,
+        problems=snapshot.problems[name],
+        capabilities=target.provider.capabilities,
+        own_member=target.provider.own_member(),
+        based=name in known.targets,
+        instance=_instance(target, options),
+        title=target.spec.title or target.config.provider,
+        roles=_role_names(target),
     )
 
 
