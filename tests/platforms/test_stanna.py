@@ -312,7 +312,11 @@ def test_what_cannot_be_read_before_or_after_a_write() -> None:
 
 def test_a_setting_cannot_be_taken_away() -> None:
     with two().running() as fake, opened(fake) as provider:
-        assert update(provider, {"timezone": None, "notifications": {"dailyDigest": None}, "thresholds": None}).status == "done"
+        kept = update(provider, {"timezone": None, "notifications": {"dailyDigest": None}, "thresholds": None})
+        assert (kept.status, kept.detail) == (
+            "done",
+            "timezone, notifications.dailyDigest, thresholds: Stanna takes no setting away, so it stays as it is",
+        )
         assert [e.call.method for e in fake.exchanges if e.call.method != "GET"] == []
         assert update(provider, {"settings": None}, X).status == "done"
 
@@ -400,6 +404,16 @@ def test_the_fake_counts_for_real() -> None:
 
 def found(resources: Mapping[str, dict[str, Any]], **options: Any) -> list[Finding]:
     return list(spec.check(Asked(options, resources, RoleNames(spec.roles, {"lead": "Success lead"}))))
+
+
+@pytest.mark.parametrize("address", [X, PART])
+def test_a_setting_that_is_to_be_nothing_is_told(address: str) -> None:
+    """Stanna keeps a value for each: an apply would do nothing, and every plan would ask for it again."""
+    settings = {"retention_days": None, "thresholds": {"risk_score": None}, "notifications": {"dailyDigest": None, "weeklyDigest": True}}
+    told = found({address: settings if address == PART else {"settings": settings}})
+    assert [f.path[-1] for f in told] == ["retention_days", "risk_score", "dailyDigest"]
+    assert told[1].summary == "`thresholds.risk_score` is to be nothing, and Stanna cannot take a setting away"
+    assert not any(f.advice for f in told)
 
 
 @pytest.mark.parametrize("address", [X, PART])

@@ -133,6 +133,24 @@ def test_an_invite_has_the_role_that_nobody_wrote(interact: app.Options) -> None
     assert step(app.plan(interact), "member/bob@acme.com").values == {"E-mail": "bob@acme.com", "Name": "Bob Roy", "Role": "Marketer"}
 
 
+def test_who_is_let_into_a_workspace_keeps_the_role_of_the_account(tmp_path: Path) -> None:
+    """No role is written for Alice there: the usual one of a config would have the Owner let in as a Marketer."""
+    folder = written(
+        tmp_path / "roles",
+        {
+            "company": {"name": "Acme", "primary_domain": "acme.com"},
+            "domains": {"acme.com": {}},
+            "targets": {"wi": {"provider": "webex-interact", "account": "acme"}},
+            "members": {"alice@acme.com": {"name": "Alice", "role": "owner"}, "bob@acme.com": {"role": "admin"}},
+            "workspaces": {"one": {"name": "One", "members": {"alice@acme.com": {}, "bob@acme.com": "admin"}}},
+        },
+    )
+    made = app.plan(app.Options(folder, today=TODAY))
+    alice, bob = (step(made, f"membership/one/{who}@acme.com") for who in ("alice", "bob"))
+    assert alice.values == {"Workspace": "One", "Teammate": "alice@acme.com"}
+    assert bob.values["role"] == "Administrator"
+
+
 def test_workspaces_are_enabled_by_support_and_made_by_owners(interact: app.Options) -> None:
     made = step(app.plan(interact), "workspace/brand-x-us")
     assert "ask Webex Interact's support" in made.note

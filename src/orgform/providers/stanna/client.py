@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from orgform.codec import Struct, digest
+from orgform.codec import Struct, digest, replace
 from orgform.errors import ReadFailed
 from orgform.model import Live, address_of, key_of, kind_of
 from orgform.providers.base import Capabilities, Operation, Provider, ReadResult, Result, TargetContext
 from orgform.providers.budget import Budget
 from orgform.providers.http import USED_UP, Answer, HttpError, Session
-from orgform.providers.stanna.mapping import body_of, lost, masked, settings_of, unlike
+from orgform.providers.stanna.mapping import body_of, lost, masked, settings_of, taken_away, unlike
 
 SETTINGS: Final = "workspace.settings"
 _GONE: Final = frozenset({"INVALID_WORKSPACE", "RESOURCE_NOT_FOUND"})
@@ -179,7 +179,9 @@ class Stanna(Provider):
         if operation.etag not in (None, "*", _etag(before)):
             return Result("stale", "the settings were changed meanwhile")
         body = body_of(settings or {}, before)
-        return self._put(key, before, body) if body else Result("done", etag=_etag(before))
+        result = self._put(key, before, body) if body else Result("done", etag=_etag(before))
+        kept = taken_away(settings or {}) if result.status == "done" else ()
+        return replace(result, detail=f"{', '.join(kept)}: Stanna takes no setting away, so it stays as it is") if kept else result
 
     def _put(self, key: str, before: dict[str, Any], body: dict[str, Any]) -> Result:
         try:

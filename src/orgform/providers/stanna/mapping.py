@@ -69,9 +69,12 @@ def masked(key: str) -> str:
 
 
 def unknown_settings(address: Address, attributes: Attributes) -> Iterator[Finding]:
-    """What Stanna has no setting for, and what is not of its type."""
+    """What Stanna has no setting for, what is not of its type, and what is to be nothing: each setting has a value there."""
     inside = () if kind_of(address) == "workspace.settings" else ("settings",)
     settings = attributes if not inside else attributes.get("settings") or {}
+    for path in _nothings(settings):
+        what = f"`{'.'.join(path)}` is to be nothing, and Stanna cannot take a setting away"
+        yield Finding(address, what, "write the value that it should have, or remove the line: then it stays as it is", (*inside, *path))
     for name in settings.get("thresholds") or {}:
         if name not in THRESHOLDS:
             yield _unknown(address, (*inside, "thresholds", name), tuple(THRESHOLDS))
@@ -80,8 +83,21 @@ def unknown_settings(address: Address, attributes: Attributes) -> Iterator[Findi
         types = NOTIFICATIONS.get(name)
         if types is None:
             yield _unknown(address, path, tuple(NOTIFICATIONS))
-        elif type(value) not in types:
+        elif value is not None and type(value) not in types:
             yield Finding(address, f"Stanna takes no {value!r} for `{name}`", f"write {_WORDS[types[0]]}", path)
+
+
+def _nothings(settings: Attributes) -> Iterator[tuple[str, ...]]:
+    for name, value in settings.items():
+        if value is None:
+            yield (name,)
+        elif name in ("thresholds", "notifications"):
+            yield from ((name, inner) for inner, own in value.items() if own is None)
+
+
+def taken_away(patch: Attributes) -> list[str]:
+    """What a merge patch of `settings` takes away, by its name here."""
+    return [".".join(path) for path in _nothings(patch)]
 
 
 def _unknown(address: Address, path: tuple[str, ...], known: tuple[str, ...]) -> Finding:

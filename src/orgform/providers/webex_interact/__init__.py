@@ -47,6 +47,8 @@ _C: Final = {"name": "Account name"}
 _W: Final = {"key": "Workspace name", "name": "Workspace name"}
 _M: Final = {"email": "E-mail", "name": "Name", "role": "Role"}
 _R: Final = {"workspace": "Workspace", "principal": "Teammate", "role": "Role (of the account)"}
+#: who is let in keeps the role of the account: the page asks for none, and the usual one of the config would be said of an Owner, too
+_LET_IN: Final = {"workspace": "Workspace", "principal": "Teammate"}
 _T: Final = {"workspace": "Workspace", "name": "Name", "key": "Template", "subject": "Subject", "body": "Text"}
 _TOP_UP: Final = {
     "workspace": "Workspace",
@@ -104,7 +106,7 @@ _MEMBER: Final = by_hand(
 _MEMBERSHIP: Final = by_hand(
     {
         "create": _guide(
-            _R,
+            _LET_IN,
             f"{_WORKSPACES} -> the menu (three dots) of the workspace -> manage teammates -> add",
             _TEAM,
             "somebody who is in the account has access at once; the role is the account's",
