@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib import resources
+from importlib import import_module
+from pathlib import Path
 
 from orgform.codec import Struct
 
@@ -219,7 +220,7 @@ def _is_public_suffix(domain: str) -> bool:
     import idna
 
     shown = idna.decode(domain) if "xn--" in domain else domain
-    rules = (resources.files("publicsuffixlist") / "public_suffix_list.dat").read_bytes()
+    rules = (_folder("publicsuffixlist") / "public_suffix_list.dat").read_bytes()
     parent = shown.partition(".")[2]
     if not any(f"\n{rule}\n".encode() in rules for rule in (shown, f"*.{parent}")):
         return False
@@ -259,7 +260,7 @@ def _check_timezone(value: str) -> Problem | None:
 @lru_cache(maxsize=1)
 def time_zones() -> frozenset[str]:
     """The names in the IANA database as the tzdata package ships it, so that every machine agrees."""
-    return frozenset((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())
+    return frozenset((_folder("tzdata") / "zones").read_text(encoding="utf-8").split())
 
 
 def _check_currency(value: str) -> Problem | None:
@@ -273,8 +274,13 @@ def _check_currency(value: str) -> Problem | None:
 
 @lru_cache(maxsize=4)
 def _lines(name: str) -> frozenset[str]:
-    text = (resources.files("orgform") / "data" / name).read_text(encoding="utf-8")
+    text = (_folder("orgform") / "data" / name).read_text(encoding="utf-8")
     return frozenset(line for line in text.split("\n") if line and not line.startswith("#"))
+
+
+def _folder(package: str) -> Path:
+    """Where an installed package lies; importlib.resources would import a dozen modules to say so."""
+    return Path(str(import_module(package).__file__)).parent
 
 
 def _shown(value: str) -> str:

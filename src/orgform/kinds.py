@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from importlib import resources as importlib_resources
 from pathlib import Path
 from typing import Any
 
@@ -287,8 +286,9 @@ def schema_folder() -> Path:
 
 def _plugin_kinds() -> Iterator[Kind]:
     for point in sorted(offers(ENTRY_POINT_GROUP), key=lambda p: p.name):
-        folder = importlib_resources.files(point.value)
-        for item in sorted(folder.iterdir(), key=lambda i: i.name):
+        from importlib.resources import files
+
+        for item in sorted(files(point.value).iterdir(), key=lambda i: i.name):
             if item.name.endswith(".json"):
                 yield Kind(decode(item.read_bytes()), origin=point.value)
 

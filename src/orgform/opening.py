@@ -5,7 +5,6 @@ Invariant: what was opened here is closed here, whatever happens in between.
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import sys
@@ -34,9 +33,12 @@ _WEEK = timedelta(days=6)
 def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: Files | None = None) -> Config:
     """`git_ref`: as it was at that commit; `files`: as it would be with other files. Raises `ConfigInvalid`."""
     from orgform.config import load_config
-    from orgform.config.gitfiles import GitFiles
     from orgform.providers import find_spec, spec_names
 
+    if git_ref:
+        from orgform.config.gitfiles import GitFiles
+
+        files = GitFiles(options.folder, git_ref)
     # What git holds is what was applied: a grant that has run out since must be in base, or nobody would ever take it away.
     judged_by = date.min if git_ref else today(options)
     return load_config(
@@ -49,8 +51,8 @@ def load(options: Options, kinds: Kinds, *, git_ref: str | None = None, files: F
         variables=options.variables,
         var_files=options.var_files,
         environ=os.environ,
-        files=GitFiles(options.folder, git_ref) if git_ref else files,
-        cache=None if git_ref or files else cache_folder(os.environ),
+        files=files,
+        cache=None if files else cache_folder(os.environ),
     )
 
 
@@ -140,6 +142,8 @@ def actor() -> str:
     for name in ("ORGFORM_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR"):
         if os.environ.get(name):
             return os.environ[name]
+    import getpass
+
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
