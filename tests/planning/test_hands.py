@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from orgform.codec import replace, to_builtins
+from orgform.errors import ConfigInvalid
 from orgform.kinds import Kind
 from orgform.model import Address, FieldChange, Move, Plan, PlanTarget
 from orgform.planning.hands import possible
@@ -132,3 +135,19 @@ def test_a_secret_that_nobody_can_change_is_not_told() -> None:
     left, [told] = possible(asked, shown, Kind(schema))
     assert left is None
     assert "shows `key` of the hook" in told.summary and "env:" not in told.summary
+
+
+def test_who_gives_another_key_is_declared() -> None:
+    """By hand: the API's part waits, and does no rename. Nobody: the `moved` is refused, since what is below it would follow."""
+    old, new = {BEN: {"name": "Ben", "role": "standard"}}, {"member/benjamin@acme.com": {"name": "Benjamin", "role": "standard"}}
+    move = Move(Address(BEN), Address("member/benjamin@acme.com"))
+    by_hand = target(capabilities=Capabilities(kinds={"member": KindCapability(fields={"email": "manual"})}))
+    made = plan(new, old, old, state=by_hand, moved=(move,))
+    assert (made.changes, [s.address for s in made.manual_steps]) == ((), ["member/benjamin@acme.com"])
+    assert [(w.change.moved_from, w.change.after) for w in made.waiting] == [(None, {"name": "Benjamin", "role": "standard"})]
+    nobody = target(capabilities=Capabilities(kinds={"member": KindCapability(fields={"email": "read"})}))
+    with pytest.raises(ConfigInvalid) as caught:
+        plan(new, old, old, state=nobody, moved=(move,))
+    assert [d.code for d in caught.value.diagnostics] == ["ORG503"]
+    # Done on the platform in another way, it is no rename of ours.
+    assert not plan(new, new, old, state=nobody, moved=(move,)).changes

@@ -132,6 +132,28 @@ def test_a_word_on_a_role_says_nothing_of_who_came_back(fake: front.Front, optio
     assert SELF not in [word.address for word in again.attested]
 
 
+def test_another_address_of_somebody_is_a_step(fake: front.Front, options: app.Options) -> None:
+    """The API changes nobody's address. Whoever is known by it waits: an apply must not take the rename for done."""
+    app.apply(options)
+    file = options.folder / "company.yaml"
+    text = file.read_text().replace("bob@acme.example", "robert@acme.example").replace("{name: Bob Roy}", "{name: Robert Roy}")
+    file.write_text(f"{text}moved: [{{from: member/bob@acme.example, to: member/robert@acme.example}}]\n")
+    for _ in range(2):
+        made, report = app.apply(options)
+        [step] = [s for s in made.manual_steps if s.address == "member/robert@acme.example"]
+        assert (step.action, step.values, step.because) == (
+            "update", {"Email": "robert@acme.example"}, ("renamed from member/bob@acme.example",)
+        )  # fmt: skip
+        assert made.changes == () and report.outcome == "nothing"
+        assert ("member/robert@acme.example", ("member/robert@acme.example",)) in [(w.change.address, w.waits_for) for w in made.waiting]
+    [bob] = [row for row in fake.of("tea") if row["email"] == "bob@acme.example"]
+    bob["email"] = "robert@acme.example"
+    made, report = app.apply(options)
+    assert [(c.action, c.address) for c in made.changes] == [("update", "member/robert@acme.example")]
+    assert (report.outcome, bob["first_name"]) == ("done", "Robert")
+    assert app.plan(options).changes == ()
+
+
 def test_an_inbox_that_is_taken_out_is_a_step(fake: front.Front, options: app.Options) -> None:
     app.apply(options)
     file = options.folder / "company.yaml"

@@ -140,6 +140,13 @@ def test_ids_are_those_of_the_options_then_the_keys_themselves() -> None:
             assert provider.system == f"{fake.url}#acme"
 
 
+def test_a_key_from_before_a_rename_stands_for_nothing() -> None:
+    """`x.example` was the key once, and is the id of `one` now: read twice, it could not be told which of the two is it."""
+    with two().running() as fake, opened(fake, "workspace/x.example", "workspace/one", workspaces={"one": "x.example"}) as provider:
+        [result] = provider.read(["workspace"])
+        assert set(result.resources) == {"workspace/one"}
+
+
 def test_a_workspace_that_stanna_does_not_have_is_absent() -> None:
     with two().running() as fake, opened(fake, "workspace/new", X) as provider:
         assert live(provider, "workspace/new") is None

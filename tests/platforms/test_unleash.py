@@ -530,6 +530,36 @@ def test_a_role_of_theirs_that_is_spelt_like_ours_is_theirs(company: tuple[Path,
     assert by_mail["lee@acme.com"]["rootRole"] == 9
 
 
+def test_who_has_another_address_is_the_same_user(company: tuple[Path, Unleash]) -> None:
+    folder, fake = company
+    app.apply(options(folder, fake))
+    [before] = [id for id, u in fake.users.items() if u.get("email") == "uma@acme.com"]
+    file = folder / "company.yaml"
+    text = file.read_text().replace("uma@acme.com", "uma.b@acme.com")
+    file.write_text(f"{text}moved: [{{from: member/uma@acme.com, to: member/uma.b@acme.com}}]\n")
+    made, report = app.apply(options(folder, fake))
+    assert [(str(c.address), c.action, c.moved_from) for c in made.changes if c.target == "unleash"] == [
+        ("member/uma.b@acme.com", "update", "member/uma@acme.com")
+    ]
+    assert report.outcome == "done"
+    assert fake.users[before]["email"] == "uma.b@acme.com"
+    assert not app.plan(options(folder, fake)).changes
+
+
+def test_a_flag_is_never_renamed(company: tuple[Path, Unleash]) -> None:
+    """Its name is its id: told at the line of the `moved`, before anything that stands under the new name is sent."""
+    folder, fake = company
+    app.apply(options(folder, fake))
+    file = folder / "company.yaml"
+    text = file.read_text().replace("one-click-checkout", "quick-checkout")
+    file.write_text(f"{text}moved: [{{from: feature/one-click-checkout, to: feature/quick-checkout}}]\n")
+    with pytest.raises(ConfigInvalid) as caught:
+        app.plan(options(folder, fake))
+    [problem] = [d for d in caught.value.diagnostics if d.severity == "error"]
+    assert problem.code == "ORG503" and problem.source is not None
+    assert problem.summary == "feature/one-click-checkout cannot be moved to feature/quick-checkout: nobody renames a feature in Unleash"
+
+
 def test_whose_names_differ_but_for_the_case(fake: Unleash, unleash: Provider) -> None:
     fake.roles |= {8: "auditor", 9: "Auditor"}
     refused = done(unleash, "create", "member/eve@acme.com", role="AUDITOR")

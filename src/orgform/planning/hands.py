@@ -114,10 +114,11 @@ def _divided(change: Change, kind: Kind, target: TargetState) -> Divided:
     if change.action == "delete":
         return Divided(change)
     hand = {n for n in _names(change) if can.field(n, change.action) in BY_HAND}
-    if not hand:
+    named = change.moved_from is not None and kind.key is not None and can.fields.get(kind.key.name) in BY_HAND
+    if not hand and not named:
         return Divided(change)
-    api = _restricted(change, lambda n: n not in hand)
-    rest = _restricted(replace(change, moved_from=None), hand.__contains__)
+    api = _restricted(replace(change, moved_from=None) if named else change, lambda n: n not in hand)
+    rest = _restricted(change if named else replace(change, moved_from=None), hand.__contains__)
     if rest and change.action == "create":  # what is created first is updated then
         fields = tuple(FieldChange(name, change.origin) for name in _names(rest))
         rest = replace(rest, action="update", before=dict.fromkeys(rest.after or {}), fields=fields)

@@ -149,6 +149,7 @@ def scope_of(inputs: PlanInputs, kinds: Kinds) -> Scope:
     for stage in stages(moved, kinds):
         open_moves = [m for m in stage.values() if (m.from_, m.to) not in inputs.moved_done or _once_more(m, base, live)]
         problems += [_both_live(m) for m in open_moves if m.from_ in live and m.to in live]
+        problems += [p for m in open_moves if m.from_ in live and m.to in desired and (p := _nobody_renames(m, inputs, kinds))]
         pending = {m.from_: m.to for m in open_moves if m.from_ in live and m.to in desired}
         standing = {m.from_ for m in open_moves if m.from_ in live} - pending.keys()
         settled += [Move(m.from_, m.to) for m in open_moves if m.to in live]
@@ -243,6 +244,23 @@ def _both_live(move: Move) -> Diagnostic:
         "ORG503",
         f"{move.from_} cannot be moved to {move.to}: the live system has both",
         "delete or rename one of the two there, or take the `moved` entry out and declare both",
+        source=move.source,
+        address=move.to,
+    )
+
+
+def _nobody_renames(move: Move, inputs: PlanInputs, kinds: Kinds) -> Diagnostic | None:
+    """Where a platform's key is for good, another key is another thing."""
+    kind = kinds.of(move.from_)
+    target = next((t for t in inputs.targets.values() if kind.name in t.kinds), None)
+    can = target.capabilities.of(kind.name) if target else None
+    if target is None or can is None or kind.key is None or can.fields.get(kind.key.name) not in ("read", "none"):
+        return None
+    return Diagnostic(
+        "error",
+        "ORG503",
+        f"{move.from_} cannot be moved to {move.to}: nobody renames a {kind.title.lower()} in {target.title or target.provider}",
+        "declare both, let everybody use the new one, and remove the old one then; without `moved`",
         source=move.source,
         address=move.to,
     )

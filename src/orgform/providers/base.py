@@ -45,7 +45,8 @@ class Guide(Struct, frozen=True):
 class KindCapability(Struct, frozen=True):
     """How each verb reaches a kind on a platform: by its API, by hand, or not at all.
 
-    `fields`: attributes that are reached in another way than `update` and `read` say; of a map all of it. `guides`: verb, or `*` for the
+    `fields`: attributes that are reached in another way than `update` and `read` say; of a map all of it. A kind's own key (`email` of a
+    member) among them says who gives something another key (`moved`): `manual` people do, `read` nobody. `guides`: verb, or `*` for the
     rest of them -> how it is done by hand. `refusals`: verb -> why the platform does not do that, as a sentence. `checked_by`: what
     reads it back where `read` is `file`, like "the people CSV". `after`: kinds below the same parent of which the platform wants what is
     new first: nobody works a shift who is not in its workspace yet.

@@ -60,7 +60,7 @@ _WORKSPACE = KindCapability(
 _MEMBER = KindCapability(
     create="manual",
     delete="manual",
-    fields={"role": "manual", "title": "none", "labels": "config"},
+    fields={"email": "manual", "role": "manual", "title": "none", "labels": "config"},
     guides={
         "create": Guide(
             f"{_SETTINGS} > Teammates, and invite the teammate there",
@@ -71,9 +71,9 @@ _MEMBER = KindCapability(
         "update": Guide(
             _TEAMMATE,
             _ADMIN,
-            "the API shows who is a company admin, and changes it for nobody",
+            "the API shows who is a company admin and at which address, and changes neither for anybody",
             "company admins have every workspace",
-            {"role": "Role"},
+            {"email": "Email", "role": "Role"},
         ),
         "delete": Guide(
             f"{_TEAMMATE}, and delete the teammate there",

@@ -73,11 +73,13 @@ class Stanna(Provider):
     # Which workspaces there are
 
     def _keys(self, kinds: Sequence[str]) -> list[str]:
-        """Nothing lists workspaces: those that the options, the config and what was applied name."""
+        """Nothing lists workspaces: those that the options, the config and what was applied name. A key from before a rename (`moved`)
+        whose workspace the options give to another one stands for nothing any more."""
         named = {key_of(a) for a in self._context.known(self._system) if kind_of(a) in kinds}
         if self._only and not named:
             named = {self._only}
-        return sorted(named | self._given.keys())
+        given = set(self._given.values())
+        return sorted({key for key in named if self._id(key) not in given} | self._given.keys())
 
     def _way(self, key: str) -> Way:
         return self._ways.get(key) or self._ways[""]

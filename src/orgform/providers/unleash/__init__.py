@@ -59,6 +59,7 @@ spec = ProviderSpec(
         kinds={
             "feature": KindCapability(
                 fields={
+                    "key": "read",  # a flag's name is its id
                     "type": "config",
                     "default": "config",
                     "variants": "none",

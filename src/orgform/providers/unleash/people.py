@@ -36,9 +36,9 @@ class People:
                 yield address_of("member", normalise("email", user.email)), self._live(user, names)
 
     def write(self, api: Api, operation: Operation) -> Result:
-        email = key_of(operation.address)
+        email, known = key_of(operation.address), key_of(operation.moved_from or operation.address)
         users = api.users()
-        user = next((u for u in users.users if u.accountType == _PERSON and normalise("email", u.email or "") == email), None)
+        user = next((u for u in users.users if u.accountType == _PERSON and normalise("email", u.email or "") == known), None)
         names = _names(users.rootRoles)
         if operation.action == "create":
             return Result("stale", f"Unleash has a user {email} already") if user else self._create(api, email, operation.attributes, names)
@@ -46,7 +46,9 @@ class People:
             return Result("done", "was gone already") if operation.action == "delete" else Result("stale", "it does not exist any more")
         if operation.etag not in (None, "*", self._live(user, names).etag):
             return Result("stale", "it was changed meanwhile")
-        return self._delete(api, user) if operation.action == "delete" else self._change(api, user, operation.attributes, names)
+        if operation.action == "delete":
+            return self._delete(api, user)
+        return self._change(api, user, operation.attributes, names, email if email != known else "")
 
     def _live(self, user: User, names: dict[str, str]) -> Live:
         """`names`: id of a root role -> its name. Lists give the id, and some answers the name."""
@@ -71,8 +73,9 @@ class People:
             return Result("unknown", f"the answer to making {email} is about somebody else")
         return Result("done")
 
-    def _change(self, api: Api, user: User, patch: Attributes, names: dict[str, str]) -> Result:
-        body: dict[str, Any] = {}
+    def _change(self, api: Api, user: User, patch: Attributes, names: dict[str, str], email: str) -> Result:
+        """`email`: the address that the user is to have from now on; empty where it stays."""
+        body: dict[str, Any] = {"email": email} if email else {}
         if "name" in patch:
             if not patch["name"]:
                 raise Refused("Unleash keeps a user's name where an empty one is sent: write another one, or do not write `name`")
