@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
@@ -57,6 +58,11 @@ class Metrics:
             used = Gauge("orgform_database_connections_in_use", "Connections to the database that are in use.", registry=registry)
             used.set_function(connections)
         ProcessCollector(registry=registry)
+        # Looked up once: as many as there are numbers to be seen.
+        self.of = lru_cache(None)(self._of)
+
+    def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
@@ -131,8 +137,9 @@ class Observer:
     def _account(self, seen: Seen) -> None:
         scope = seen.scope
         route, method = self._route(scope), scope["method"] if scope["method"] in _METHODS else "other"
-        self.metrics.requests.labels(method, route, str(seen.status)).inc()
-        self.metrics.seconds.labels(method, route).observe(seen.seconds)
+        requests, seconds = self.metrics.of(method, route, seen.status)
+        requests.inc()
+        seconds.observe(seen.seconds)
         self.metrics.received.inc(seen.bytes_in)
         self.metrics.sent.inc(seen.bytes_out)
         caller = scope.get(CALLER)
