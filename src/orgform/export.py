@@ -13,7 +13,8 @@ from typing import Any
 from orgform.codec import replace
 from orgform.config.source import dump_yaml
 from orgform.kinds import Kind, Kinds
-from orgform.model import Address, Attributes, Desired, Live, TargetConfig, parts_of
+from orgform.model import Address, Attributes, Desired, Live, TargetConfig, key_of, parts_of
+from orgform.planning.access import is_platforms_own
 
 SINGLE_FILE = "company.yaml"
 Tree = dict[str, Any]
@@ -36,6 +37,12 @@ def sayable(live: Mapping[Address, Live], declared: Mapping[Address, Desired], k
     found: dict[Address, Live] = {}
     notes: list[str] = []
     for address, resource in live.items():
+        if theirs := _platforms_own(address, resource.attributes, kinds):
+            own = declared[address].attributes if address in declared else {}
+            kept = {n: own[n] if n in theirs else v for n, v in resource.attributes.items() if n not in theirs or n in own}
+            resource = replace(resource, attributes=kept)
+            words = ", ".join(f"its {name} is {word}" for name, word in sorted(theirs.items()))
+            notes.append(f"{address}: {words}, which is the platform's own and left out; the target's `roles` give it a name")
         if resource.unmanaged:
             own = declared[address].attributes if address in declared else {}
             resource = replace(resource, attributes={**resource.attributes, **{n: own[n] for n in resource.unmanaged if n in own}})
@@ -44,6 +51,14 @@ def sayable(live: Mapping[Address, Live], declared: Mapping[Address, Desired], k
                 continue
         found[address] = resource
     return found, tuple(notes)
+
+
+def _platforms_own(address: Address, attributes: Attributes, kinds: Kinds) -> dict[str, str]:
+    """Attribute -> a role that has no name in any config."""
+    if not any(":" in str(word) for word in attributes.values()):
+        return {}
+    found = kinds.attribute_references(address, attributes)
+    return {reference.path[0]: key_of(referent) for reference, referent in found if is_platforms_own(referent, kinds)}
 
 
 def trees(live: Mapping[Address, Live], kinds: Kinds, targets: Mapping[str, TargetConfig]) -> dict[str, Tree]:

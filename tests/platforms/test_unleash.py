@@ -571,8 +571,17 @@ def test_whose_names_differ_but_for_the_case(fake: Unleash, unleash: Provider) -
 def test_the_names_of_roles_are_exported(company: tuple[Path, Unleash]) -> None:
     folder, fake = company
     app.apply(options(folder, fake))
-    [text] = app.export(options(folder, fake)).files.values()
+    fake.roles[8] = "owner"
+    fake.person("zoe@acme.com", 8, "Zoe")
+    printed = app.export(options(folder, fake))
+    [text] = printed.files.values()
     assert "    roles:\n      admin: Admin\n" in text
+    # A role that no config has a name for would make it a config that is refused.
+    assert "  zoe@acme.com:\n    name: Zoe\n" in text and "unleash:owner" not in text
+    why = "its role is unleash:owner, which is the platform's own and left out; the target's `roles` give it a name"
+    assert f"member/zoe@acme.com: {why}" in printed.notes
+    app.export(options(folder, fake), into=folder)
+    assert not app.plan(options(folder, fake)).changes
 
 
 def test_what_no_config_could_say_is_not_exported(company: tuple[Path, Unleash], tmp_path: Path) -> None:

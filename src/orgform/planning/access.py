@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+from orgform.formats import check
 from orgform.kinds import Kind, Kinds, resolve
 from orgform.model import AccessDelta, AccessItem, Address, Attributes, Change, key_of, kind_of, parts_of
 from orgform.planning.diff import merge_patch, patched
@@ -63,6 +64,12 @@ class Roles:
 def effective_access(attributes: Resources, observed: Resources | None, kinds: Kinds) -> tuple[AccessItem, ...]:
     """Everybody's access with its path, sorted. Without `observed` (a config) auto-join counts, and its path says `(once verified)`."""
     return _sorted(_items(_Parts(attributes, kinds), observed))
+
+
+def is_platforms_own(referent: Address, kinds: Kinds) -> bool:
+    """Whether a reference leads to a role that a platform has and no config could (`unleash:Auditor`): nothing of ours is behind it."""
+    kind = kinds.of(referent)
+    return kind.access.get("as") == "role" and kind.key is not None and check(kind.key.format, key_of(referent)) is not None
 
 
 def unread_roles(capabilities: Mapping[str, KindCapability | None], kinds: Kinds) -> dict[str, bool]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orgform.codec import Struct
-from orgform.formats import check
 from orgform.kinds import Kind, Kinds, Reference
 from orgform.model import Action, Address, Attributes, Base, Change, Desired, LeftAlone, LeftField, Live, Move, kind_of, parts_of
+from orgform.planning.access import is_platforms_own
 from orgform.planning.diff import merge_patch, patched, project, same
 from orgform.planning.reverse import DONE_ONCE, SECRET_UNKNOWN, lost_by_delete
 from orgform.planning.scope import glob_of, relabel, stages
@@ -295,7 +295,7 @@ class Inverse:
 
     def _missing(self, address: Address, wanted: Wanted) -> list[Address]:
         references = self.kinds.attribute_references(address, _written(wanted.desired))
-        named = [referent for reference, referent in references if not _is_platforms_own(referent, self.kinds[reference.kind])]
+        named = [referent for _, referent in references if not is_platforms_own(referent, self.kinds)]
         created = address not in self.today.live
         needed = [*(self.kinds.identity_references(address) if created else ()), *named]
         return sorted({a for a in needed if kind_of(a) in self.today.readable and not self._there(a)})
@@ -438,11 +438,6 @@ def _set_since(address: Address, made: Attributes, live: Attributes, kind: Kind)
     for path, have, want in leaves({n: v for n, v in live.items() if n in kind.managed}, expected, kind):
         if path[0] in made or not same(have, None):
             yield LeftField(_dotted(path), None, want, have)
-
-
-def _is_platforms_own(referent: Address, kind: Kind) -> bool:
-    """A role that a platform has and no config could (`unleash:Auditor`): nothing of ours is behind it."""
-    return kind.access.get("as") == "role" and kind.key is not None and check(kind.key.format, parts_of(referent)[-1]) is not None
 
 
 def _owning(kind: Kind) -> set[str]:
