@@ -322,6 +322,35 @@ def test_an_apply_with_steps_left_does_not_say_that_nothing_is_to_do() -> None:
     assert tables.report({**doc, "steps": 0}, color=False, width=80).splitlines()[0] == "Nothing to do."
 
 
+def outcomes(number: int, already: int) -> list[dict[str, object]]:
+    return [{"action": "create", "status": "done", "address": f"tag/x/t{n}", "already": n < already} for n in range(number)]
+
+
+def test_what_was_so_already_is_in_no_number_and_said_in_a_sentence() -> None:
+    doc = {"outcome": "done", "outcomes": outcomes(3, 1), "run": "r"}
+    shown = tables.report(doc, color=False, width=80).splitlines()
+    assert [line.split()[1] for line in shown[:3]] == ["created", "created", "already"]
+    assert shown[-2:] == ["1 change was so already.", "Applied: 2 created, 0 updated, 0 deleted, 0 failed, 0 skipped, 0 stale"]
+    assert tables.already({"outcomes": outcomes(3, 2)}) == "2 changes were so already."
+    assert tables.already({"outcomes": outcomes(3, 0)}) == ""
+    whole = {"outcome": "nothing", "outcomes": outcomes(90, 90), "run": "r"}
+    said = tables.report(whole, color=False, width=80)
+    assert "  ... and 40 more so already; orgform history r --all shows all\n\nAll of it was so already: nothing was done.\n" in said
+    assert "All of it was so already: nothing was done. Nothing to do by API; 1 step" in tables.report(
+        {**whole, "steps": 1}, color=False, width=200, quiet=True
+    )
+    undone = {**whole, "undoes": {"run": "r", "left": [{}]}}
+    assert "nothing was done. 1 change of the run was left alone" in tables.report(undone, color=False, width=200)
+
+
+def test_a_run_that_found_much_as_it_should_be_counts_it() -> None:
+    run = {"run": "r", "outcome": "nothing", "changes": outcomes(201, 201)}
+    page = text.history({"runs": [run]}, color=False, width=80)
+    assert "So already: nothing was done (201)\n  201 tags: 201 so already\n" in page
+    assert "... 201, one by one with --all" in page
+    assert "Done (" not in page
+
+
 def test_steps_and_words_are_counted_once_and_say_their_target() -> None:
     page = html.plan(plans.doc(plans.everything()))
     assert "Waiting for steps (1 change) <" in page
