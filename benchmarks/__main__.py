@@ -42,7 +42,7 @@ def main() -> int:
 
 def measure(work: Path, size: Size, rounds: int, *, with_peers: bool) -> dict[str, Any]:
     """Everything for one size, as a JSON-like dict."""
-    compileall.compile_dir(Path(__file__).parents[1] / "src", quiet=1)  # as pip leaves it: what may not be written is compiled at each start
+    compileall.compile_dir(Path(__file__).parents[1] / "src", quiet=1)  # as pip leaves it; else each start may have to compile it
     result = {"machine": machine(), "size": size.name, "resources": size.resources, "rounds": rounds}
     result |= _reading(work, size, rounds, with_peers=with_peers)
     result["creates"] = writes.in_batches(work, size.members)
