@@ -13,6 +13,7 @@ import pytest
 from orgform import app
 from orgform.codec import replace
 from orgform.errors import ConfigInvalid, LedgerError, ReadFailed
+from orgform.formats import normalise
 from orgform.kinds import load_kinds
 from orgform.model import Address
 from orgform.providers import find_spec
@@ -461,6 +462,12 @@ def test_under_faults_a_read_is_right_or_says_that_it_is_not(name: str, fake: Vi
 
 def parsed(text: str) -> list[Person]:
     return people(text.encode(), SPACES, "people.csv")
+
+
+def test_an_address_is_spelt_as_the_config_has_it() -> None:
+    """Whatever the case, and a domain of any alphabet: one person is one address."""
+    [person] = parsed("E-mail,Role,Workspaces\nBob@MÜLLER.example,Standard,\n")
+    assert person.email == normalise("email", "bob@müller.example")
 
 
 def test_columns_come_in_any_order_and_spelling() -> None:

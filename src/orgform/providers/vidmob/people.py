@@ -13,7 +13,7 @@ from typing import Final
 
 from orgform.codec import Struct
 from orgform.errors import OrgformError
-from orgform.formats import check
+from orgform.formats import check, normalise
 
 _COLUMNS: Final = {
     "email": ("email", "emailaddress"),
@@ -89,10 +89,9 @@ def _columns(head: Sequence[str], file: str) -> dict[str, int]:
 
 
 def _email(text: str) -> str:
-    email = text.casefold()
-    if check("email", email):
+    if check("email", text):
         raise ValueError(f"{text!r} is no e-mail address")
-    return email
+    return normalise("email", text)
 
 
 def _role(text: str) -> str:
