@@ -161,7 +161,7 @@ def test_a_bug_with_the_secret_in_its_words(case: Case) -> None:
     program = textwrap.dedent("""
         import sys, orgform.targets
         def bug(targets, *rest):
-            token = next(iter(targets.values())).provider._provider._session._headers["authorization"]
+            token = next(iter(targets.values())).provider._provider._session._carrier._headers["authorization"]
             try:
                 raise ValueError(token)
             except ValueError as error:
