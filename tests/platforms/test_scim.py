@@ -291,6 +291,17 @@ def test_a_list_by_cursor_may_have_no_total() -> None:
         assert len(read(provider, "member")) == 5
 
 
+def test_a_server_may_give_fewer_than_it_was_asked_for() -> None:
+    """It says nothing of its pages: the next one begins behind what came, not behind what was asked for (RFC 7644, 3.4.2.4)."""
+    with live(Quirks(discovery=False, page=2)) as (fake, provider):
+        people = [f"person{n}@acme.com" for n in range(5)]
+        for email in people:
+            fake.user(email)
+        assert sorted(read(provider, "member")) == [f"member/{email}" for email in people]
+        starts = [e.call.first("startIndex") for e in fake.exchanges if e.call.first("startIndex") and "Users" in e.call.path]
+        assert starts[:3] == ["1", "3", "5"]
+
+
 def test_without_filters_all_are_looked_through() -> None:
     with live(Quirks(filter=False, discovery=False)) as (fake, provider):
         fake.user(ALICE, displayName="Alice")
