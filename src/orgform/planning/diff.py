@@ -7,7 +7,7 @@ Where all three states plainly agree a resource costs a few dict lookups and no 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
+from itertools import chain, repeat, takewhile
 from typing import Any, NamedTuple
 
 from orgform.codec import Struct, digest
@@ -17,6 +17,8 @@ from orgform.model import Action, Address, Attributes, Base, Desired, FieldChang
 Path = tuple[str, ...]
 _EMPTY: Attributes = {}
 _UNKNOWN: Any = object()
+_NO_BASE: tuple[Address, Base | None] = (Address(""), None)
+_NO_LIVE: tuple[Address, Live | None] = (Address(""), None)
 
 
 class Triple(NamedTuple):
@@ -58,10 +60,14 @@ def unsettled(
 
     `untyped`: prefixes of addresses whose attributes may hold a value of any type: there `true` and `1` must be told apart.
     """
-    known_of_desired = len(desired)
-    there, before = live.get, base.get
-    for address, want in desired.items():
-        have, known = there(address), before(address)
+    known_of_desired = there_of_desired = len(desired)
+    # The three are mostly in one order: what stands at the same place is tried before looking an address up among hundreds of thousands.
+    in_step = zip(desired.items(), chain(base.items(), repeat(_NO_BASE)), chain(live.items(), repeat(_NO_LIVE)), strict=False)
+    for (address, want), (at, known), (where, have) in in_step:
+        if at != address:
+            known = base.get(address)
+        if where != address:
+            have = live.get(address)
         if have is not None and known is not None:
             wanted, protect = want.attributes, want.lifecycle.prevent_destroy
             if (
@@ -72,10 +78,12 @@ def unsettled(
             ):
                 continue
         known_of_desired -= known is None
+        there_of_desired -= have is None
         yield address
     if known_of_desired != len(base):
         yield from (a for a in base if a not in desired)
-    yield from (a for a in live if a not in desired and a not in base)
+    if there_of_desired != len(live):
+        yield from (a for a in live if a not in desired and a not in base)
 
 
 def difference(triple: Triple, kind: Kind) -> Difference | None:
