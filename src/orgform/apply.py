@@ -50,14 +50,16 @@ def apply_plan(
     listen: Listener | None = None,
     stop: threading.Event | None = None,
     may_write: Callable[[], None] = lambda: None,
+    done_by: Mapping[Address, str] | None = None,
 ) -> Report:
     """Does the changes of `plan`; `providers` by target, `live` as it was read just now.
 
     `parallelism`: write calls at a time. `listen(settled, all, outcome)` is called for each outcome. `stop`: once set nothing new is
     started; what is under way ends and is recorded. `may_write` is called before each try of a write, and raises where nothing may be
-    written any more (`Lock.check`). Raises what it raises, and `LedgerError` when nothing can be recorded any more; starts nothing then.
+    written any more (`Lock.check`). `done_by`: changes that an earlier run of the same plan did, which are not done once more. Raises what
+    it raises, and `LedgerError` when nothing can be recorded any more; starts nothing then.
     """
-    judge = Judge(plan, live, kinds, recorder.run)
+    judge = Judge(plan, live, kinds, recorder.run, done_by)
     with ThreadPoolExecutor(max(1, parallelism), "orgform-apply") as pool:
         waits = dependencies(plan.changes, kinds)
         outcomes = _Run(plan.changes, waits, judge, providers, recorder, listen, stop, may_write, pool).outcomes()

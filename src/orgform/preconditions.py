@@ -54,7 +54,10 @@ def still_true(plan: Plan, live: Mapping[Address, Live], kinds: Kinds) -> Rememb
 class Judge:
     """Compares a change with the live system, and makes the operation that it asks for."""
 
-    def __init__(self, plan: Plan, live: Mapping[Address, Live], kinds: Kinds, run: str) -> None:
+    def __init__(
+        self, plan: Plan, live: Mapping[Address, Live], kinds: Kinds, run: str, done_by: Mapping[Address, str] | None = None
+    ) -> None:
+        """`done_by`: changes that were done already by an earlier run of the same plan."""
         self._read = live
         self._kinds = kinds
         self._run = run
@@ -65,6 +68,7 @@ class Judge:
         self._needs = plan.part.needs if plan.part else {}
         self._first = {c.address: c for c in plan.part.first} if plan.part else {}
         self._put_in = {} if plan.undoes else _put_in(plan, self._live, kinds)
+        self._done_by = done_by or {}
 
     def before(self, change: Change) -> Attributes | None:
         found = self._live.get(change.address)
@@ -75,11 +79,11 @@ class Judge:
         if missing:
             return Verdict("skipped", f"needs {missing}, which is not so yet: apply the additive plan first")
         found = self._live.get(change.address)
-        if change.action == "delete":
-            return self._delete(change, found)
-        if change.action == "create":
-            return self._create(change, found)
-        return self._update(change, found)
+        judge = {"delete": self._delete, "create": self._create, "update": self._update}[change.action]
+        verdict = judge(change, found)
+        if verdict.operation and change.address in self._done_by:
+            return Verdict("stale", f"this plan did it before, in the run {self._done_by[change.address]}, and it was changed back since")
+        return verdict
 
     def holds(self, change: Change, found: Live | None) -> bool:
         """Whether the resource is already as the change wants it."""

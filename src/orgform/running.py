@@ -330,6 +330,7 @@ def execute(
 
     systems = {name: t.key for name, t in targets.items()}
     claims = {kind: name for name, t in targets.items() for kind in t.kinds}
+    done_by = ledger.done_by(made)
     recorder = ledger.begin_run(lock, made, systems, actor(), run, claims=claims)
     recorder.remember(memory)
     report = apply_plan(
@@ -342,6 +343,7 @@ def execute(
         listen=news,
         stop=stop,
         may_write=lock.check,
+        done_by=done_by,
     )
     recorder.finish(report.outcome)
     return report

@@ -89,6 +89,17 @@ class Ledger:
             rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
             return frozenset((Address(old), Address(new)) for old, new in rows)
 
+    def done_by(self, plan: Plan) -> dict[Address, str]:
+        """The changes that were done already by runs of this very plan -> the run: one that was made since has another revision of base."""
+        if plan.base.source != "ledger":
+            return {}
+        with self._reading() as connection:
+            asked = (encode(plan.base).decode(), plan.config_digest)
+            runs = connection.run("SELECT run FROM orgform_runs WHERE base = ? AND config_digest = ?", asked) if connection else ()
+            found = [(run, c.change) for (run,) in list(runs) if connection for c in _recorded(connection, run) if c.status == "done"]
+        own = {c.address: (c.target, c.action, c.precondition, c.after) for c in plan.changes}
+        return {c.address: run for run, c in found if own.get(c.address) == (c.target, c.action, c.precondition, c.after)}
+
     def attestations(self, system: str) -> dict[Address, Attestation]:
         """What people attested of a live system, by address; also what ran out."""
         with self._reading() as connection:

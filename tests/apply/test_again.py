@@ -1,0 +1,65 @@
+"""A saved plan that is applied once more, by an old job that somebody starts again, does not do again what was taken back since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orgform import app
+from orgform.model import Plan, Report
+from tests.undo.company import OWNERS, Company
+
+CAROL = {"carol@acme.com": {"name": "Carol"}}
+NORTH = {"north": {"name": "North"}}
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    found = Company(tmp_path)
+    found.apply(members={**OWNERS, **CAROL}, workspaces=NORTH)
+    return found
+
+
+def applied(company: Company, saved: Plan) -> Report:
+    return app.apply(company.options, saved=Plan.from_json(saved.to_json()))[1]
+
+
+def test_who_is_back_stays(company: Company) -> None:
+    company.write(members=OWNERS, workspaces={"north": {"name": "The North"}, "south": {"name": "South"}})
+    saved = app.plan(company.options)
+    first = applied(company, saved)
+    company.apply(members={**OWNERS, **CAROL}, workspaces=NORTH)
+    before = company.live()
+
+    report = applied(company, saved)
+    assert report.outcome == "stale"
+    assert {o.address for o in report.outcomes} == {"member/carol@acme.com", "workspace/north", "workspace/south"}
+    assert {o.detail for o in report.outcomes} == {f"this plan did it before, in the run {first.run}, and it was changed back since"}
+    assert company.live() == before
+
+
+def test_where_nothing_was_changed_back_there_is_nothing_to_do(company: Company) -> None:
+    company.write(members=OWNERS, workspaces=NORTH)
+    saved = app.plan(company.options)
+    assert (applied(company, saved).outcome, applied(company, saved).outcome) == ("done", "nothing")
+
+
+def test_a_plan_that_was_made_since_does_it(company: Company) -> None:
+    company.write(members=OWNERS, workspaces=NORTH)
+    assert applied(company, app.plan(company.options)).outcome == "done"
+    company.change("create", "member/carol@acme.com", {"name": "Carol"})
+    company.apply(members={**OWNERS, **CAROL}, workspaces=NORTH)
+    company.write(members=OWNERS, workspaces=NORTH)
+    assert applied(company, app.plan(company.options)).outcome == "done"
+    assert "member/carol@acme.com" not in company.live()
+
+
+def test_what_it_did_not_do_then_it_does(company: Company) -> None:
+    company.write(members=OWNERS, workspaces={"north": {"name": "The North"}})
+    saved = app.plan(company.options)
+    company.change("update", "workspace/north", {"name": "By hand"})
+    assert applied(company, saved).outcome == "partly"
+    company.change("update", "workspace/north", {"name": "North"})
+    assert applied(company, saved).outcome == "done"
+    assert company.live()["workspace/north"]["name"] == "The North"
