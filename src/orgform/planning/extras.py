@@ -18,10 +18,10 @@ def notable(scope: Scope, kinds: Kinds, in_sight: Callable[[str], bool]) -> tupl
     asked = {name: kind.notable for name, kind in kinds.items() if kind.notable and name in scope.target_of}
     found = []
     for address, live in scope.live.items():
-        if live.observed and address in scope.desired:
+        if live.observed:
             for attribute, values in asked.get(kind_of(address), {}).items():
                 value = live.observed.get(attribute)
-                if (value in values if values is not None else value) and in_sight(address):
+                if (value in values if values is not None else value) and address in scope.desired and in_sight(address):
                     found.append(Observed(scope.target_of[kind_of(address)], address, attribute, value))
     return tuple(sorted(found, key=lambda o: (o.address, o.attribute)))
 
