@@ -250,11 +250,17 @@ def _is_read(inputs: PlanInputs, target: str, kind: str) -> bool:
 
 
 def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
-    """Kinds of which the live system suddenly shows nothing: such a read is not believed."""
+    """Kinds of which the live system suddenly shows nothing, or strangers only: such a read is not believed. It may be another system."""
     missing = Counter(kind_of(a) for a in addresses if a in scope.base and a not in scope.live)
     suspect = {kind for kind, count in missing.items() if count > BELIEVABLY_LOST}
-    suspect -= {kind_of(a) for a in scope.live} if suspect else set()
-    return {kind: f"the live system shows none, {missing[kind]} were applied before" for kind in sorted(suspect)}
+    suspect -= {kind_of(a) for a in scope.live if a in scope.base or a in scope.desired} if suspect else set()
+    others = {kind_of(a) for a in scope.live} if suspect else set()
+    return {kind: _shows(missing[kind], others=kind in others) for kind in sorted(suspect)}
+
+
+def _shows(known: int, *, others: bool) -> str:
+    shown = f"others only, none of the {known} that" if others else f"none, {known}"
+    return f"the live system shows {shown} were applied before"
 
 
 def _respelled(scope: Scope, addresses: Iterable[Address], kinds: Kinds) -> dict[str, str]:
