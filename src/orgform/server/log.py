@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ENCODINGS = 4  # percent-encoded so often, a token would be found; nobody has a reason to go on
 _LONGEST_PATH = 1000
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 class Log:
@@ -86,7 +87,7 @@ def _safe(value: Any) -> Any:
 
 
 def _json_line(time: str, event: str, fields: Mapping[str, Any]) -> str:
-    return json.dumps({"time": time, "event": event, **fields}, separators=(",", ":"))
+    return _JSON.encode({"time": time, "event": event, **fields})
 
 
 def _text_line(time: str, event: str, fields: Mapping[str, Any]) -> str:
