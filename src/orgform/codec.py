@@ -65,7 +65,7 @@ def encode_packed(value: object) -> bytes:
     return _PACKER.encode(value)
 
 
-def decode_packed(data: bytes, as_type: type[T] | Any = Any) -> T:
+def decode_packed(data: bytes | memoryview, as_type: type[T] | Any = Any) -> T:
     """MessagePack to `as_type`; raises `DecodeError`."""
     return msgspec.msgpack.decode(data, type=as_type)
 

@@ -136,7 +136,7 @@ class Cache:
             start = data.index(b"\n", len(_MAGIC)) + 1
             size = int(data[len(_MAGIC) : start])
             head: _Head = decode_packed(data[start : start + size], _Head)
-            payload = data[start + size :]
+            payload = memoryview(data)[start + size :]  # a slice would be a copy of nearly everything
             if head.made_from != self._made_from or head.payload != hashlib.sha256(payload).hexdigest() or not self._holds(head):
                 return None
             kept: _Kept = decode_packed(payload, _Kept)
