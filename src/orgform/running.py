@@ -6,11 +6,12 @@ Invariant: nothing is written to a live system before every guard has passed on 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orgform import __version__
 from orgform.codec import Struct, digest, replace
+from orgform.diagnostics import Diagnostic
 from orgform.errors import ConfigInvalid, GuardRefused, OrgformError, PlanFileInvalid, ProviderError, UsageError
 from orgform.kinds import Kinds, load_kinds
 from orgform.model import Address, Base, Config, Live, Move, Outcome, Plan, PlanBase, PlanTarget, Report, kind_of
@@ -62,12 +63,27 @@ def judged_now(
     known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds, config.moved)
     snapshot = _whole_targets(read_live(targets, None, listen), targets, options.allow)
     inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy, keep=base is None)
+    inputs = replace(inputs, diagnostics=(*inputs.diagnostics, *_elsewhere(targets, known, ledger)))
     made = make_plan(inputs, kinds)
     events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
     if events:
         inputs = replace(inputs, events=events)
         made = make_plan(inputs, kinds)
     return inputs, made, replace(snapshot, live=inputs.live)
+
+
+def _elsewhere(targets: Mapping[str, OpenTarget], known: Known, ledger: Ledger) -> Iterator[Diagnostic]:
+    """Another token, or another address, and it is another company: everything of this one would be made there."""
+    for name in sorted(targets.keys() - known.targets):
+        so_far = sorted(ledger.systems(name) - {targets[name].key})
+        if so_far:
+            before = ", ".join(so_far[:3]) + (f" and {len(so_far) - 3:,} others" if len(so_far) > 3 else "")
+            yield Diagnostic(
+                "warning",
+                "ORG514",
+                f"nothing was applied before to {targets[name].provider.system}, which the target {name} is now; so far it was {before}",
+                "if it is not meant to be another one, check its address, and whose token it has; else go on: nothing is deleted there",
+            )
 
 
 def _whole_targets(snapshot: Snapshot, targets: Mapping[str, OpenTarget], allow: tuple[str, ...]) -> Snapshot:

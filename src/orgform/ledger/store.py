@@ -89,6 +89,13 @@ class Ledger:
             rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
             return frozenset((Address(old), Address(new)) for old, new in rows)
 
+    def systems(self, target: str) -> frozenset[str]:
+        """The keys of all live systems to which anything was ever applied under this target's name."""
+        with self._reading() as connection:
+            rows = connection.run("SELECT DISTINCT systems FROM orgform_runs") if connection else ()
+            known: list[dict[str, str]] = [decode(text) for (text,) in list(rows)]
+            return frozenset(systems[target] for systems in known if target in systems)
+
     def done_by(self, plan: Plan) -> dict[Address, str]:
         """The changes that were done already by runs of this very plan -> the run: one that was made since has another revision of base."""
         if plan.base.source != "ledger":
