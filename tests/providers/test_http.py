@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orgform.codec import Struct
 from orgform.errors import ProviderError
+from orgform.providers import bounds
 from orgform.providers.http import TRIES, HttpError, InProcessTransport, Session
 from tests.providers.scripted import Script, Step, answer, reset, scripted, truncated
 
@@ -391,3 +393,55 @@ def test_declarations_are_cheap_to_import() -> None:
         "heavy = {'httpx', 'sqlalchemy', 'starlette', 'jsonschema_rs', 'asyncio'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# On the wire
+
+
+@pytest.mark.parametrize(("size", "packets"), [(10, 1), (100_000, None)])
+def test_a_request_leaves_as_one_packet(size: int, packets: int | None) -> None:
+    """Unless it is large: then it is watched piece by piece."""
+    seen: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            while not b"".join(seen).endswith(b"x" * size + b'"}'):
+                seen.append(connection.recv(1 << 20))
+            connection.sendall(GOOD)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve, listening)
+        with closing(Session(f"http://127.0.0.1:{listening.getsockname()[1]}")) as session:
+            assert session.request("POST", "/v1/things", json={"a": "x" * size}, idempotent=True).value == {"name": "good"}
+        served.result(60)
+    assert packets is None or len(seen) == packets
+
+
+def test_a_request_that_is_read_from_before_it_is_said_to_end_is_sent() -> None:
+    """As a proxy's handshake does it."""
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"answer")
+        stream = SimpleNamespace(read=lambda most, timeout: near.recv(most), write=lambda data, timeout: near.sendall(data))
+        deadline = bounds.Deadline()
+        deadline.start(60)
+        deadline.trace("connection.connect_tcp.complete", {"return_value": stream})
+        stream.write(b"hello", timeout=1)
+        assert stream.read(100, timeout=1) == b"answer"
+        assert far.recv(100) == b"hello"
+
+
+def test_a_cookie_is_sent_back_to_who_set_it() -> None:
+    """Gateways tell by it which of their servers has the session."""
+    with scripted(answer(200, {"name": "a"}, set_cookie="server=7"), GOOD) as script, closing(Session(script.url)) as session:
+        for _ in range(3):
+            session.request("GET", "/v1/things", idempotent=True)
+        assert [r.headers.get("cookie") for r in script.received] == [None, "server=7", "server=7"]
+
+
+def test_headers_of_any_bytes_are_read() -> None:
+    more = "\r\nx-who: J\xf6rg\r\nx-who: Ann\r\n\r\n".encode("latin-1")
+    with scripted(GOOD.replace(b"\r\n\r\n", more, 1)) as script, closing(Session(script.url)) as session:
+        headers = session.request("GET", "/v1/things", idempotent=True).headers
+    assert headers["x-who"] == "J\xf6rg, Ann"
