@@ -143,9 +143,7 @@ def inputs_of(
     from orgform.planning import PlanInputs
 
     judged_by = today(options)
-    word = _believed(options, config, targets, ledger, snapshot, destroy=destroy)
-    if keep:
-        keep_seen(options, ledger, word.seen)
+    word = _believed(options, config, targets, ledger, snapshot, destroy=destroy, keep=keep)
     return PlanInputs(
         desired=config.desired,
         base=known.base,
@@ -174,12 +172,12 @@ def inputs_of(
 
 
 def _believed(
-    options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, snapshot: Snapshot, *, destroy: bool
+    options: Options, config: Config, targets: Mapping[str, OpenTarget], ledger: Ledger, snapshot: Snapshot, *, destroy: bool, keep: bool
 ) -> Believed:
     """What was read, with what people attested."""
     from orgform.attested import believed
 
-    return believed(
+    found = believed(
         snapshot.live,
         targets,
         ledger,
@@ -189,6 +187,9 @@ def _believed(
         moved=config.moved,
         unread=snapshot.problems | {name: targets[name].kinds for name in snapshot.failed if name in targets},
     )
+    if keep:
+        keep_seen(options, ledger, found.seen)
+    return found
 
 
 def _state(name: str, target: OpenTarget, options: Options, snapshot: Snapshot, known: Known) -> TargetState:
