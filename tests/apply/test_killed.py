@@ -37,10 +37,11 @@ def test_applied_again_everything_is_there_once(tmp_path: Path, batch: int, afte
     provider.close()
     assert {address for _, address in told} <= known <= live
 
-    assert another.apply(tmp_path, batch) == "done"
+    again = another.apply(tmp_path, batch)
+    assert again in ("done", "nothing")  # the latter where the kill came when all was written
     wanted = {c.address: c.after for c in another.plan().changes}
     assert {a: b.attributes for a, b in (ledger.base(another.SYSTEM)[0] or {}).items()} == wanted
     assert sorted(e for e in events(tmp_path) if e[1] in wanted) == sorted(("create", a) for a in wanted)
     runs = ledger.history()["runs"]
-    assert [r["outcome"] for r in runs] in (["done", "interrupted"], ["done", "done"])
+    assert [r["outcome"] for r in runs] in ([again, "interrupted"], [again, "done"])
     ledger.close()
