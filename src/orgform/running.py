@@ -347,7 +347,7 @@ def execute(
 
     systems = {name: t.key for name, t in targets.items()}
     claims = {kind: name for name, t in targets.items() for kind in t.kinds}
-    done_by = ledger.done_by(made)
+    done_by = ledger.done_by(made, systems)
     recorder = ledger.begin_run(lock, made, systems, actor(), run, claims=claims)
     recorder.remember(memory)
     report = apply_plan(

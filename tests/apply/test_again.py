@@ -8,6 +8,8 @@ import pytest
 
 from orgform import app
 from orgform.model import Plan, Report
+from orgform.testing.server import running_server
+from tests.faults import company as companies
 from tests.undo.company import OWNERS, Company
 
 CAROL = {"carol@acme.com": {"name": "Carol"}}
@@ -63,3 +65,18 @@ def test_what_it_did_not_do_then_it_does(company: Company) -> None:
     company.change("update", "workspace/north", {"name": "North"})
     assert applied(company, saved).outcome == "done"
     assert company.live()["workspace/north"]["name"] == "The North"
+
+
+def test_another_company_of_the_same_config_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One folder and one ledger for several, told apart by the token only: what was done to one was not done to the next."""
+    with running_server(tmp_path / "server.db", without_tokens=False) as server:
+        target = {"provider": "orgform", "url": server.url, "token": "env:ACME_TOKEN"}
+        tokens = [server.token(company) for company in ("acme", "other")]
+        for name in ("Dan", "Daniel"):
+            members = {**companies.BEFORE["members"], "dan@acme.com": {"name": name}}
+            for token in tokens:
+                monkeypatch.setenv("ACME_TOKEN", token)
+                options = companies.settle(
+                    tmp_path / "config", {**companies.BEFORE, "members": members}, target, allow_target=(f"acme={server.url}",)
+                )
+                assert app.plan(options).changes == ()

@@ -96,16 +96,24 @@ class Ledger:
             known: list[dict[str, str]] = [decode(text) for (text,) in list(rows)]
             return frozenset(systems[target] for systems in known if target in systems)
 
-    def done_by(self, plan: Plan) -> dict[Address, str]:
-        """The changes that were done already by runs of this very plan -> the run: one that was made since has another revision of base."""
+    def done_by(self, plan: Plan, systems: Mapping[str, str]) -> dict[Address, str]:
+        """The changes that were done already by runs of this very plan -> the run: one that was made since has another revision of base.
+
+        `systems`: target -> the system that it is; what was done in another one, of the same config, was not done in this one.
+        """
         if plan.base.source != "ledger":
             return {}
         with self._reading() as connection:
-            asked = (encode(plan.base).decode(), plan.config_digest)
-            runs = connection.run("SELECT run FROM orgform_runs WHERE base = ? AND config_digest = ?", asked) if connection else ()
-            found = [(run, c.change) for (run,) in list(runs) if connection for c in _recorded(connection, run) if c.status == "done"]
+            query = "SELECT run, systems FROM orgform_runs WHERE base = ? AND config_digest = ?"
+            rows = connection.run(query, (encode(plan.base).decode(), plan.config_digest)).fetchall() if connection else ()
+            runs: list[tuple[str, dict[str, str]]] = [(run, decode(text)) for run, text in rows]
+            found = [(run, where, c.change) for run, where in runs if connection for c in _recorded(connection, run) if c.status == "done"]
         own = {c.address: (c.target, c.action, c.precondition, c.after) for c in plan.changes}
-        return {c.address: run for run, c in found if own.get(c.address) == (c.target, c.action, c.precondition, c.after)}
+        return {
+            c.address: run
+            for run, where, c in found
+            if own.get(c.address) == (c.target, c.action, c.precondition, c.after) and where.get(c.target) == systems.get(c.target)
+        }
 
     def attestations(self, system: str) -> dict[Address, Attestation]:
         """What people attested of a live system, by address; also what ran out."""

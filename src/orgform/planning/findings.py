@@ -40,7 +40,7 @@ class Findings:
         self._standing = {w.address: w for w in inputs.attested if w.expires > inputs.today}
         self.unread = {kind: why for t in inputs.targets.values() for kind, why in t.problems.items() if kind in scope.target_of}
         blind = {kind for kind, name in scope.target_of.items() if not _is_read(inputs, name, kind)}
-        lost = _lost(scope, (a for a in addresses if kind_of(a) not in blind))
+        lost = _lost(scope, (a for a in addresses if kind_of(a) not in blind), inputs.policy.authoritative)
         self.incomplete = {**_respelled(scope, addresses, kinds), **lost, **self.unread}
         for address in addresses:
             kind = kinds.of(address)
@@ -249,13 +249,19 @@ def _is_read(inputs: PlanInputs, target: str, kind: str) -> bool:
     return can is None or can.readable
 
 
-def _lost(scope: Scope, addresses: Iterable[Address]) -> dict[str, str]:
-    """Kinds of which the live system suddenly shows nothing, or strangers only: such a read is not believed. It may be another system."""
-    missing = Counter(kind_of(a) for a in addresses if a in scope.base and a not in scope.live)
-    suspect = {kind for kind, count in missing.items() if count > BELIEVABLY_LOST}
+def _lost(scope: Scope, addresses: Iterable[Address], authoritative: Collection[str]) -> dict[str, str]:
+    """Kinds of which the live system suddenly shows nothing, or strangers only: such a read is not believed. It may be another system.
+
+    Beside strangers only what is still wanted counts, and what would cost a stranger its place: what the config gave up, too, is just gone.
+    """
+    missing = [a for a in addresses if a in scope.base and a not in scope.live]
+    known = Counter(map(kind_of, missing))
+    suspect = {kind for kind, count in known.items() if count > BELIEVABLY_LOST}
     suspect -= {kind_of(a) for a in scope.live if a in scope.base or a in scope.desired} if suspect else set()
     others = {kind_of(a) for a in scope.live} if suspect else set()
-    return {kind: _shows(missing[kind], others=kind in others) for kind in sorted(suspect)}
+    wanted = Counter(kind_of(a) for a in missing if a in scope.desired) if suspect & others else Counter[str]()
+    suspect -= {kind for kind in others if wanted[kind] <= BELIEVABLY_LOST and kind not in authoritative}
+    return {kind: _shows(known[kind], others=kind in others) for kind in sorted(suspect)}
 
 
 def _shows(known: int, *, others: bool) -> str:
