@@ -7,6 +7,7 @@ one of its name, the word has run out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -65,11 +66,11 @@ def believed(
         live.update(_written(target, ledger, can))
         known = {a: w for a, w in words_of(target, ledger, moved, kinds).items() if kind_of(a) in can}
         old = _old_names(known, target, ledger, moved, kinds)
-        whole = {kind_of(a) for a in live if kind_of(a) in can and can[kind_of(a)].readable} - set(unread.get(name, ()))
+        names = {a: old.get(a, a) if can[kind_of(a)].readable and a not in live else a for a in known}
+        whole = _believable(live, can, names.values(), wanted or ()) - set(unread.get(name, ()))
         for address, kept in known.items():
-            kind = kind_of(address)
+            kind, at = kind_of(address), names[address]
             read = can[kind].readable
-            at = old.get(address, address) if read and address not in live else address
             word = _as_seen(kept, live.get(at), today, judged=kind in whole) if read else kept
             if word != kept:
                 seen.setdefault(target.key, {})[address] = (kept, word)
@@ -78,6 +79,19 @@ def believed(
             if word.expires > today or to_go or kind in kinds.operations:
                 _believe(live, at, word, can[kind])
     return Believed(live, tuple(words), seen)
+
+
+def _believable(
+    live: Mapping[Address, Live], can: Mapping[str, KindCapability], known: Collection[Address], wanted: Collection[Address]
+) -> set[str]:
+    """Kinds of which something was read. Where strangers only stand in the place of several that are known, as in another system behind
+    the same URL or the file of another company, nobody is known to be gone."""
+    from orgform.planning.findings import BELIEVABLY_LOST
+
+    ours = {kind_of(a) for a in (*known, *wanted) if a in live}
+    lost = Counter(kind_of(a) for a in known if a not in live)
+    read = {kind_of(a) for a in live if kind_of(a) in can and can[kind_of(a)].readable}
+    return {kind for kind in read if kind in ours or lost[kind] <= BELIEVABLY_LOST}
 
 
 def seen_as(target: OpenTarget, address: Address, live: Mapping[Address, Live]) -> str:

@@ -171,6 +171,17 @@ def test_a_csv_without_anybody_takes_no_word_away(fake: VidMob, settled: app.Opt
     assert app.plan(settled).manual_steps == ()
 
 
+def test_the_csv_of_another_company_takes_no_word_away(fake: VidMob, settled: app.Options) -> None:
+    """Strangers only: the plan does not believe that, and nothing of it stays."""
+    file = settled.folder / "people.csv"
+    kept = file.read_text()
+    file.write_text(kept.splitlines()[0] + '\nUma,uma@other.com,Standard,"Brand X - US"\n')
+    refused = app.plan(settled).refused
+    assert [g.items[-1].partition(",")[0] for g in refused] == ["membership: the live system shows others only"]
+    file.write_text(kept)
+    assert app.plan(settled).manual_steps == ()
+
+
 def test_another_workspace_of_the_name_is_another_one(fake: VidMob, settled: app.Options) -> None:
     """Deleted and made again under its name, with the same people: their roles were attested of the other one."""
     [old] = [id for id, name in fake.workspaces.items() if name == "Brand X - US"]
