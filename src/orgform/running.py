@@ -63,7 +63,7 @@ def judged_now(
     known = _git_base(options, kinds, base, targets) if base else _ledger_base(targets, ledger, kinds, config.moved)
     snapshot = _whole_targets(read_live(targets, None, listen), targets, options.allow)
     inputs = inputs_of(options, config, targets, ledger, snapshot, known, destroy=destroy, keep=base is None)
-    inputs = replace(inputs, diagnostics=(*inputs.diagnostics, *_elsewhere(targets, known, ledger)))
+    inputs = replace(inputs, diagnostics=(*inputs.diagnostics, *_elsewhere(config, targets, known, ledger)))
     made = make_plan(inputs, kinds)
     events = _events(made, known.base or {}, targets, unmanaged=unmanaged)
     if events:
@@ -72,12 +72,14 @@ def judged_now(
     return inputs, made, replace(snapshot, live=inputs.live)
 
 
-def _elsewhere(targets: Mapping[str, OpenTarget], known: Known, ledger: Ledger) -> Iterator[Diagnostic]:
+def _elsewhere(config: Config, targets: Mapping[str, OpenTarget], known: Known, ledger: Ledger) -> Iterator[Diagnostic]:
     """Another token, or another address, and it is another company: everything of this one would be made there."""
     for name in sorted(targets.keys() - known.targets):
-        so_far = sorted(ledger.systems(name) - {targets[name].key})
+        own = [address for address in config.desired if kind_of(address) in targets[name].kinds]
+        so_far = sorted(ledger.systems(name, own) - {targets[name].key})
         if so_far:
-            before = ", ".join(so_far[:3]) + (f" and {len(so_far) - 3:,} others" if len(so_far) > 3 else "")
+            more = len(so_far) - 3
+            before = ", ".join(so_far[:3]) + (f" and {more:,} other{'s' if more > 1 else ''}" if more > 0 else "")
             yield Diagnostic(
                 "warning",
                 "ORG514",

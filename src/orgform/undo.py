@@ -34,6 +34,7 @@ from orgform.opening import read_live
 from orgform.options import Listener, Options
 from orgform.planning import PlanInputs, make_plan
 from orgform.planning.diff import patched
+from orgform.planning.extras import PERHAPS_RENAMED
 from orgform.planning.findings import BELIEVABLY_LOST
 from orgform.planning.inverse import CHANGED_SINCE, Inverse, LaterChange, Step, Today, Wanted, name_after, renamed
 from orgform.planning.scope import TargetState, matches
@@ -277,7 +278,8 @@ def _told(made: Plan, inverse: Inverse, undoes: Undoes, base: Mapping[Address, B
             **{a: patch for a, patch in sorted(settled.items()) if patch is not None and _would_change(base.get(a), patch, a, kinds)},
         },
     )
-    return replace(made, changes=changes, ledger=memory, undoes=undoes, observed=())
+    told = tuple(d for d in made.diagnostics if d.code != PERHAPS_RENAMED)  # the config renames nothing here
+    return replace(made, changes=changes, ledger=memory, undoes=undoes, observed=(), diagnostics=told)
 
 
 def _would_change(base: Base | None, patch: Attributes, address: Address, kinds: Kinds) -> bool:

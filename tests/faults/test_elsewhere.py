@@ -46,14 +46,28 @@ def test_another_file(tmp_path: Path) -> None:
     assert told(app.plan(options)) == []
 
 
-def test_of_many_some_are_named(tmp_path: Path) -> None:
-    for number in range(5):
+@pytest.mark.parametrize(("count", "rest"), [(4, "1 other"), (5, "2 others")])
+def test_of_many_some_are_named(tmp_path: Path, count: int, rest: str) -> None:
+    for number in range(count):
         company.settle(tmp_path, company.BEFORE, {"provider": "local", "database": f"a{number}.db"})
     company.write(tmp_path, company.BEFORE, {"provider": "local", "database": "acme.db"})
     (sentence,) = told(app.plan(app.Options(folder=tmp_path)))
-    assert sentence.endswith("so far it was local:a0.db, local:a1.db, local:a2.db and 2 others")
+    assert sentence.endswith(f"so far it was local:a0.db, local:a1.db, local:a2.db and {rest}")
 
 
 def test_a_first_apply_is_none(tmp_path: Path) -> None:
     company.write(tmp_path, company.BEFORE, {"provider": "local", "database": "acme.db"})
     assert told(app.plan(app.Options(folder=tmp_path))) == []
+
+
+def test_other_companies_of_a_shared_ledger_are_nobodys_business(tmp_path: Path) -> None:
+    """All have a target of that name; which is meant, the people and the places say."""
+    target, ledger = {"provider": "local", "database": "acme.db"}, str(tmp_path / "shared.db")
+    company.settle(tmp_path / "acme", company.BEFORE, target, ledger=ledger)
+    other = {**company.BEFORE, "members": {f"{name}@other.com": {"role": "owner"} for name in ("uma", "vic")}, "features": {}}
+    other |= {"groups": {}, "workspaces": {"hall": {"members": {"uma@other.com": "admin"}}}}
+    company.write(tmp_path / "other", other, target)
+    assert told(app.plan(app.Options(folder=tmp_path / "other", ledger=ledger))) == []
+    company.write(tmp_path / "again", company.BEFORE, target)
+    (sentence,) = told(app.plan(app.Options(folder=tmp_path / "again", ledger=ledger)))
+    assert "so far it was local:acme.db@" in sentence

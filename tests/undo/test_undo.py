@@ -587,6 +587,13 @@ class TestWhichRun:
 
 
 class TestSaved:
+    def test_nobody_is_told_to_write_a_rename_into_the_config(self, company: Company) -> None:
+        company.apply(members={**OWNERS, "carol@acme.com": {"name": "Carol"}})
+        run = company.apply(members={**OWNERS, "caro@acme.com": {"name": "Carol"}})
+        made = company.plan_undo(run)
+        assert [(c.action, c.address) for c in made.changes] == [("create", "member/carol@acme.com"), ("delete", "member/caro@acme.com")]
+        assert made.diagnostics == ()
+
     def test_a_saved_undo_is_applied_like_every_plan(self, company: Company) -> None:
         company.apply(workspaces={"west": WEST}, members={**OWNERS, **CAROL})
         before, base = company.live(), dict(company.base())

@@ -19,12 +19,15 @@ from orgform.ledger.schema import VERSION, bring_up_to_date, version_of_now
 from orgform.ledger.told import NOT_TRIED, PLANNED, RecordedChange, in_full, in_short, not_tried
 from orgform.model import Address, Attributes, Base, Change, Outcome, Plan, PlanBase, Remember, kind_of
 
+#: by so many addresses two live systems are compared
+MOST_ALIKE = 8
 #: what the base of an undo's plan came from: this and the run that it takes back
 FROM_RUN = "run:"
 
 NOTHING: Mapping[Address, Base] = {}
 
 _BEGIN = "INSERT INTO orgform_runs (run, started, actor, token, systems, tool_version, config_digest, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ALIKE = "SELECT system, count(*) FROM orgform_base WHERE address IN (?, ?, ?, ?, ?, ?, ?, ?) GROUP BY system"
 
 
 class RunInfo(Struct, frozen=True):
@@ -89,12 +92,17 @@ class Ledger:
             rows = connection.run("SELECT old, new FROM orgform_moved WHERE system = ?", (system,)) if connection else ()
             return frozenset((Address(old), Address(new)) for old, new in rows)
 
-    def systems(self, target: str) -> frozenset[str]:
-        """The keys of all live systems to which anything was ever applied under this target's name."""
+    def systems(self, target: str, like: Sequence[Address]) -> frozenset[str]:
+        """The keys of the live systems to which something was applied under this target's name and that have most of `like`, as far as
+        a few of it tell. In a ledger of many companies the others are somebody else's, and nobody's business here."""
+        alike = list(like[:: len(like) // MOST_ALIKE + 1])
+        asked = (*alike, *alike[:1] * (MOST_ALIKE - len(alike)))
         with self._reading() as connection:
-            rows = connection.run("SELECT DISTINCT systems FROM orgform_runs") if connection else ()
-            known: list[dict[str, str]] = [decode(text) for (text,) in list(rows)]
-            return frozenset(systems[target] for systems in known if target in systems)
+            if not (connection and alike):
+                return frozenset()
+            known: list[dict[str, str]] = [decode(text) for (text,) in connection.run("SELECT DISTINCT systems FROM orgform_runs")]
+            near = {system for system, count in connection.run(_ALIKE, asked) if count * 2 > len(alike)}
+            return frozenset(systems[target] for systems in known if systems.get(target) in near)
 
     def done_by(self, plan: Plan, systems: Mapping[str, str]) -> dict[Address, str]:
         """The changes that were done already by runs of this very plan -> the run: one that was made since has another revision of base.

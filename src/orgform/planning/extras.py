@@ -12,6 +12,8 @@ from orgform.kinds import Kind, Kinds
 from orgform.model import Address, Change, Cost, Estimate, Observed, Window, kind_of, parts_of
 from orgform.planning.scope import PlanInputs, Scope, TargetState
 
+PERHAPS_RENAMED = "ORG513"
+
 
 def notable(scope: Scope, kinds: Kinds, in_sight: Callable[[str], bool]) -> tuple[Observed, ...]:
     """Observed values of managed resources that their kind calls notable: a domain pending, a member invited."""
@@ -67,7 +69,7 @@ def perhaps_renamed(changes: Sequence[Change], scope: Scope, kinds: Kinds) -> It
             want = scope.desired.get(new.address)
             yield Diagnostic(
                 "warning",
-                "ORG513",
+                PERHAPS_RENAMED,
                 f"{old.address} is to be deleted and {new.address} created, which looks like it: what only the old one has would be lost",
                 f"if it is the same under another key, write `moved: [{{from: {old.address}, to: {new.address}}}]`: a rename keeps it",
                 source=want.source if want else None,
