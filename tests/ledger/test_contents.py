@@ -437,6 +437,28 @@ class TestSecretPairs:
             opened.close()
 
 
+class TestWhatElseIsKnown:
+    def test_which_systems_a_target_was(self, ledger: Ledger) -> None:
+        """Those that have most of what is asked for; a ledger may be of many companies."""
+        people = [Address(f"member/p{n}@acme.com") for n in range(20)]
+        applied(ledger, *(create(a, {}) for a in people))
+        assert ledger.systems("acme", people) == {SYSTEM}
+        strangers = [Address(f"member/p{n}@other.com") for n in range(20)]
+        assert ledger.systems("acme", strangers) == ledger.systems("other", people) == ledger.systems("acme", ()) == frozenset()
+        assert ledger.systems("acme", [*people[:1], *strangers[:1]]) == frozenset()
+
+    def test_what_a_run_of_the_very_plan_did(self, ledger: Ledger) -> None:
+        applied(ledger)
+        plan = replace(plan_of(create(ALICE, {}), create(BOB, {})), base=PlanBase("ledger", "1"))
+        with run(ledger, plan) as recorder:
+            record(recorder, plan.changes[0])
+            record(recorder, plan.changes[1], status="failed")
+        assert ledger.done_by(plan, {"acme": SYSTEM}) == {ALICE: recorder.run}
+        assert ledger.done_by(plan, {"acme": "another"}) == {}
+        assert ledger.done_by(replace(plan, base=PlanBase("ledger", "2")), {"acme": SYSTEM}) == {}
+        assert ledger.done_by(replace(plan, base=PlanBase("git:main", "1")), {"acme": SYSTEM}) == {}
+
+
 WORD = Attestation({"role": "admin"}, "dana@acme.com", "2026-11-22", "2027-05-21", "OPS-1")
 
 
