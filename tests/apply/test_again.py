@@ -57,6 +57,19 @@ def test_a_plan_that_was_made_since_does_it(company: Company) -> None:
     assert "member/carol@acme.com" not in company.live()
 
 
+def test_a_saved_undo_takes_back_nobody_who_came_again(company: Company) -> None:
+    run = company.apply(members={**OWNERS, **CAROL, "dan@acme.com": {}}, workspaces=NORTH)
+    saved = company.plan_undo(run)
+    first = applied(company, saved)
+    again = company.apply(members={**OWNERS, **CAROL, "dan@acme.com": {}}, workspaces=NORTH)
+    report = applied(company, saved)
+    assert [(o.address, o.status, o.detail.partition(", and")[0]) for o in report.outcomes] == [
+        ("member/dan@acme.com", "stale", f"this plan did it before, in the run {first.run}")
+    ]
+    assert company.undo(again)[1].outcome == "done"  # made anew, it does
+    assert "member/dan@acme.com" not in company.live()
+
+
 def test_what_it_did_not_do_then_it_does(company: Company) -> None:
     company.write(members=OWNERS, workspaces={"north": {"name": "The North"}})
     saved = app.plan(company.options)

@@ -109,7 +109,7 @@ class Ledger:
 
         `systems`: target -> the system that it is; what was done in another one, of the same config, was not done in this one.
         """
-        if plan.base.source != "ledger":
+        if plan.base.source != "ledger" and not plan.base.source.startswith(FROM_RUN):
             return {}
         with self._reading() as connection:
             query = "SELECT run, systems FROM orgform_runs WHERE base = ? AND config_digest = ?"
