@@ -406,6 +406,16 @@ def test_a_thing_whose_workspace_has_another_name_is_not_gone(fake: Front, provi
     assert (result.status, result.detail) == ("failed", "Front says that it is not there, and has it in its lists")
 
 
+def test_who_is_in_a_workspace_that_has_another_name_is_not_gone(fake: Front, provider: Provider) -> None:
+    """The access stays, whatever its address is now."""
+    address = "membership/operations/bob@acme.example"
+    live = read(provider, "membership")[Address(address)]
+    next(row for row in fake.of("tim") if row["name"] == "Customer operations")["name"] = "Front desk"
+    with closing(opened(fake.url)) as anew:
+        result = write(anew, "delete", address, id=live.id)
+    assert (result.status, result.detail) == ("failed", "Front says that it is not there, and has it in its lists")
+
+
 def test_what_went_with_its_workspace_is_gone(fake: Front, provider: Provider) -> None:
     address = "membership/operations/bob@acme.example"
     read(provider, "membership")

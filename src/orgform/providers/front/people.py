@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from orgform.codec import replace
 from orgform.model import Address, Live, address_of, key_of, parts_of
 from orgform.providers.base import Operation, RoleNames
 from orgform.providers.front.api import Group, Team, Teammate
@@ -76,6 +77,13 @@ class Memberships(Things):
             return Found(group, _granted(team.id, group.id)) if group and inside else None
         teammate = people(door.directory.detail(team, door.api).members).get(principal)
         return Found(teammate, _granted(team.id, teammate.id)) if teammate else None
+
+    def there(self, door: Door, operation: Operation) -> bool:
+        """Also where its workspace has another name now, and so another key."""
+        workspace, principal = parts_of(operation.address)
+        keys = {team.id: key for key, team in door.directory.teams().items()}
+        known = keys.get(operation.id.partition("/")[0], workspace)
+        return self.now(door, replace(operation, address=address_of(self.kind, known, principal))) is not None
 
     def twin(self, door: Door, operation: Operation) -> str:
         return f"{parts_of(operation.address)[1]} is in that workspace already" if self.now(door, operation) else ""
