@@ -13,7 +13,6 @@ from typing import Any
 
 from orgform.codec import Struct, decode
 from orgform.errors import OrgformError
-from orgform.installed import offers
 from orgform.model import Address, Attributes, address_of, kind_of, parts_of
 
 ENTRY_POINT_GROUP = "orgform.kinds"
@@ -285,9 +284,10 @@ def schema_folder() -> Path:
 
 
 def _plugin_kinds() -> Iterator[Kind]:
-    for point in sorted(offers(ENTRY_POINT_GROUP), key=lambda p: p.name):
-        from importlib.resources import files
+    from importlib.metadata import entry_points
+    from importlib.resources import files
 
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
         for item in sorted(files(point.value).iterdir(), key=lambda i: i.name):
             if item.name.endswith(".json"):
                 yield Kind(decode(item.read_bytes()), origin=point.value)

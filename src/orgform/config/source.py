@@ -1,8 +1,7 @@
 """YAML to trees with marks, and back. The only importer of yaml.
 
-Invariants: YAML is read as data only, in one pass over libyaml's events (or, where there is nothing but plain lines, over these: `lines`),
-without a traceback for any bytes; what aliases stand for is shared, never copied, and counted, so that a small file cannot become a large
-config.
+Invariants: YAML is read as data only, in one pass over libyaml's events, without a traceback for any bytes; what aliases stand for
+is shared, never copied, and counted, so that a small file cannot become a large config.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from orgform.collector import paused_collector
-from orgform.config.lines import read_lines
 from orgform.config.places import Text, snippet
 from orgform.config.problems import Problems
 from orgform.config.scalars import NOT_A_NUMBER, SPECIAL, looks_special, plain, tagged
@@ -63,14 +61,9 @@ def read_yaml(data: bytes, file: str, problems: Problems, memo: dict[str, str] |
     if not text.strip():
         problems.add("ORG008", "the file is empty", "write some config in it, or delete it", problems.places.at(added.base))
         return None
-    memo = {} if memo is None else memo
-    lines = read_lines(text, added.base, memo)
-    if lines is not None and problems.values + lines[1] <= MAX_VALUES:
-        problems.values += lines[1]
-        return lines[0]
     loader = yaml.CSafeLoader(data)
     try:
-        return _document(_Builder(loader.get_event, data, added, problems, memo))
+        return _document(_Builder(loader.get_event, data, added, problems, {} if memo is None else memo))
     except _Stop:
         problems.failed_files.add(file)
     except yaml.YAMLError as error:

@@ -7,9 +7,9 @@ itself by being imported, and looking one up imports that one only. A package th
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 
 from orgform.errors import BrokenProvider
-from orgform.installed import Offer, offers
 from orgform.providers.base import Capabilities, ProviderSpec
 
 ENTRY_POINT_GROUP = "orgform.providers"
@@ -25,13 +25,13 @@ def find_spec(name: str) -> ProviderSpec | None:
     """The provider's declaration; None where none of that name is installed. Raises `BrokenProvider` where its package is no good."""
     points = _points().get(name, ())
     if len(points) > 1:
-        packages = sorted(point.package for point in points)
+        packages = sorted(map(_package, points))
         raise BrokenProvider(f"several packages have a provider {name!r}: {', '.join(packages)}", hint="uninstall all but one of them")
     return _loaded(name, points[0]) if points else None
 
 
-def _loaded(name: str, point: Offer) -> ProviderSpec:
-    package = point.package
+def _loaded(name: str, point: EntryPoint) -> ProviderSpec:
+    package = _package(point)
     try:
         spec = point.load()
     except (Exception, SystemExit) as error:
@@ -49,11 +49,15 @@ def _loaded(name: str, point: Offer) -> ProviderSpec:
     return spec
 
 
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
 @lru_cache(maxsize=1)
-def _points() -> dict[str, tuple[Offer, ...]]:
+def _points() -> dict[str, tuple[EntryPoint, ...]]:
     """By name. Nobody takes the place of one of ours."""
-    found: dict[str, tuple[Offer, ...]] = {}
-    for point in offers(ENTRY_POINT_GROUP):
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
         found[point.name] = (*found.get(point.name, ()), point)
-    ours = {name: own for name, points in found.items() if (own := tuple(p for p in points if p.package == OWN))}
+    ours = {name: own for name, points in found.items() if (own := tuple(p for p in points if _package(p) == OWN))}
     return found | ours
