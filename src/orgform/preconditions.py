@@ -67,7 +67,7 @@ class Judge:
         self._live = relabel(live, renames_of(plan), kinds)
         self._needs = plan.part.needs if plan.part else {}
         self._first = {c.address: c for c in plan.part.first} if plan.part else {}
-        self._put_in = {} if plan.undoes else _put_in(plan, self._live, kinds)
+        self._put_in = _put_in(plan, self._live, kinds)
         self._done_by = done_by or {}
 
     def before(self, change: Change) -> Attributes | None:
@@ -157,8 +157,7 @@ class Judge:
 
 
 def _put_in(plan: Plan, live: Mapping[Address, Live], kinds: Kinds) -> dict[Address, Address]:
-    """Of what is to be deleted: something that stands in it now and of which the plan says nothing. Undone is only what holds nothing else,
-    or was named."""
+    """Of what is to be deleted: something that stands in it now and of which the plan says nothing."""
     deletes = {c.address: c for c in plan.changes if c.action == "delete"}
     told = {*(c.address for c in plan.changes), *(s.address for s in plan.manual_steps), *(w.change.address for w in plan.waiting)}
     found: dict[Address, Address] = {}

@@ -57,3 +57,17 @@ def test_who_leaves_leaves_whatever_they_were_given_since(company: Company) -> N
     company.change("create", "membership/north/carol@acme.com", {"role": "admin"})
     assert applied(company, saved).outcome == "done"
     assert not [a for a in company.live() if "carol" in a]
+
+
+def test_an_undo_does_not_take_it_back_with_it_either(company: Company) -> None:
+    run = company.apply(members=OWNERS, workspaces={"north": WORKSPACES["north"], "east": {"name": "East"}})
+    saved = company.plan_undo(run)
+    assert ("delete", "workspace/east") in {(c.action, c.address) for c in saved.changes}
+    company.change("create", "inbox/east/new", {"name": "New"})
+    report = applied(company, saved)
+    assert {o.address: o.status for o in report.outcomes}["workspace/east"] == "stale"
+    assert {"workspace/east", "inbox/east/new"} <= company.live().keys()
+
+    allowed = company.plan_undo(run, "changed-since:workspace/east")
+    assert applied(company, allowed).outcome == "done"
+    assert not [a for a in company.live() if "east" in a]
