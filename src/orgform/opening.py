@@ -78,15 +78,24 @@ def cache_folder(environ: Mapping[str, str]) -> Path | None:
 
 def keep_seen(options: Options, ledger: Ledger, seen: Mapping[str, Mapping[Address, tuple[Attestation, Attestation]]]) -> None:
     """What a read said of words that people gave. A plan keeps it, too: who left and came back between two applies has been away all the
-    same. Where the ledger may only be read, or is of another version, the next command that may write finds out what it can."""
+    same. Where the ledger may only be read, or is of another version, the next command that may write finds out what it can. A plan for a
+    day to come (`--today`) sees what is so now: a word that ended has ended by now."""
     from orgform.ledger import keep_seen as keep
 
+    now = datetime.now(tz=UTC).date().isoformat()
+    seen = {system: {a: (old, _ended(old, new, now)) for a, (old, new) in words.items()} for system, words in seen.items()}
     if ledger.writable:
         for system, words in seen.items():
             ledger.see(system, words)
     elif seen:
         with suppress(LedgerError):
             keep(_ledger_at(options), seen)
+
+
+def _ended(old: Attestation, new: Attestation, now: str) -> Attestation:
+    from orgform.codec import replace
+
+    return new if new.expires == old.expires else replace(new, expires=min(new.expires, now))
 
 
 def _ledger_at(options: Options) -> str | Path:

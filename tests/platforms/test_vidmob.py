@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,16 @@ def test_who_was_away_and_is_back_has_a_role_that_nobody_attested(fake: VidMob, 
     assert roles["bob@acme.com", "brand-x-us"] == ""
     done(settled, app.plan(settled))
     assert app.plan(settled).manual_steps == ()
+
+
+def test_who_was_away_in_a_plan_for_a_day_to_come_was_away_today(fake: VidMob, settled: app.Options) -> None:
+    fake.remove("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    app.plan(replace(settled, today=date(2027, 4, 1)))  # before the word would run out by itself
+    fake.invite("bob@acme.com", "Brand X - US")
+    download(fake, settled)
+    tomorrow = max(TODAY, datetime.now(tz=UTC).date()) + timedelta(days=1)
+    assert step(app.plan(replace(settled, today=tomorrow)), MANAGER).action == "update"
 
 
 def test_what_was_attested_before_the_csv_shows_it_stays(fake: VidMob, acme: app.Options) -> None:
