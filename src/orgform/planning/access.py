@@ -67,7 +67,7 @@ def effective_access(attributes: Resources, observed: Resources | None, kinds: K
 
 
 def is_platforms_own(referent: Address, kinds: Kinds) -> bool:
-    """Whether a reference leads to a role that a platform has and no config could (`unleash:Auditor`): nothing of ours is behind it."""
+    """Whether a reference leads to a role that a platform has and no config could (`PLATFORM:Auditor`): nothing of ours is behind it."""
     kind = kinds.of(referent)
     return kind.access.get("as") == "role" and kind.key is not None and check(kind.key.format, key_of(referent)) is not None
 

@@ -54,7 +54,6 @@ def command(out: Path | None, into: Path | None, base: str | None, destroy: bool
     guard refuses.
     """
     from orgform import app
-    from orgform.cli import show
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch
 
@@ -67,17 +66,24 @@ def command(out: Path | None, into: Path | None, base: str | None, destroy: bool
         if into:
             parts = app.plan_by_risk(options, into, base=base, destroy=destroy, listen=watch, confirm=confirm)
         made = parts.whole if parts else app.plan(options, base=base, destroy=destroy, listen=watch, confirm=confirm)
-    if out:
-        save(made, out)
-    show.plan(paper, made, words=naming(values))
-    if out:
-        paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
-    if parts:
-        tell_parts(paper, parts)
+    keep(paper, made, parts, out, naming(values))
     return _code(made, paper, detailed_exitcode)
 
 
-def tell_parts(paper: Screen, parts: Split) -> None:
+def keep(paper: Screen, made: Plan, parts: Split | None, out: Path | None, words: str) -> None:
+    """Shows a plan, saves it where it is wanted, and says what is where now."""
+    from orgform.cli import show
+
+    if out:
+        save(made, out)
+    show.plan(paper, made, words=words)
+    if out:
+        paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
+    if parts:
+        _tell_parts(paper, parts)
+
+
+def _tell_parts(paper: Screen, parts: Split) -> None:
     """What is where, in the order in which it is applied."""
     told = zip(("additive", "destructive"), (parts.additive, parts.destructive), parts.files, strict=True)
     for name, part, file in told:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgform.cli.commands.apply import CODES, Approval
-from orgform.cli.commands.plan import check_place, refusal, save, tell_parts
+from orgform.cli.commands.plan import check_place, keep, refusal
 from orgform.cli.options import CONFIG, LIVE, SCREEN, chosen, common, examples, naming, screen
 from orgform.cli.output import Screen
 from orgform.errors import EXIT_FAILED, EXIT_GUARD_REFUSED, EXIT_OK, EXIT_PARTLY_APPLIED, EXIT_STALE, GuardRefused, UsageError
@@ -71,7 +71,6 @@ def command(run: str, yes: bool, out: Path | None, into: Path | None, **values: 
 
 def _saved(paper: Screen, run: str, out: Path | None, into: Path | None, values: dict[str, Any]) -> int:
     from orgform import app
-    from orgform.cli import show
     from orgform.cli.ask import secret_question
     from orgform.cli.progress import Watch
 
@@ -81,13 +80,7 @@ def _saved(paper: Screen, run: str, out: Path | None, into: Path | None, values:
         if into:
             parts = app.plan_by_risk(options, into, undo=run, listen=watch, confirm=confirm)
         made = parts.whole if parts else app.plan_undo(options, run, listen=watch, confirm=confirm)
-    if out:
-        save(made, out)
-    show.plan(paper, made, words=naming(values))
-    if out:
-        paper.note(f"Saved the plan; `orgform apply {out}` applies it.")
-    if parts:
-        tell_parts(paper, parts)
+    keep(paper, made, parts, out, naming(values))
     if made.refused:
         paper.note(refusal(made))
         return EXIT_GUARD_REFUSED
